@@ -1,6 +1,8 @@
 """Sections that take turns, in TensorFlow: beside the NumPy script, with all that belongs to one section."""
 
 import copy
+import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -70,6 +72,17 @@ def test_turns_in_tensorflow(text, tmp_path):
     assert list(resumed) == list(history)
     for name, w in found.items():
         np.testing.assert_array_equal(again[name], w)
+
+
+def test_all_sections_end_by_one_clock(tmp_path, monkeypatch):
+    text = SPEC.replace("epochs = 4", "epochs = 9  stop = minutes(1)")
+    (tmp_path / "clock_tf.py").write_text(compile_model(model_of(text), Options(target="tensorflow")).script)
+    script, looks = load_module(tmp_path / "clock_tf.py"), itertools.count(step=20.0)
+    monkeypatch.setattr(script, "time", SimpleNamespace(monotonic=lambda: next(looks)))
+    rng = np.random.default_rng(1)
+    data = {"x": rng.standard_normal((9, 3)), "t": rng.standard_normal((9, 2))}
+    history = script.train(data)[1]
+    assert (len(history), history.stopped_by) == (4, "1 minute")
 
 
 @pytest.mark.parametrize("spec", ["gan.nn", "decoupled.nn"])

@@ -10,7 +10,7 @@ from typing import Any
 from dotnn.codegen import learning_rate, optimizer, training, tree
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.parts import Part
-from dotnn.model.model import EarlyStop, Model, Turn
+from dotnn.model.model import EarlyStop, Model, StopAfter, Turn
 from dotnn.model.turns import alone
 
 TABLE = "UPDATES"
@@ -27,6 +27,8 @@ class Section:
     model: Model
     added: Sequence[Part] = ()
     """What its settings add to the loop, in the words of a style."""
+    limit: StopAfter | None = None
+    """How long all sections together train."""
 
     @property
     def name(self) -> str:
@@ -91,7 +93,8 @@ class Section:
 
 def sections_of(model: Model) -> tuple[Section, ...]:
     """Return the sections of a model in their order."""
-    return tuple(Section(turn, alone(model, turn)) for turn in model.turns)
+    limit = training.time_limit(model.train)
+    return tuple(Section(turn, alone(model, turn), limit=limit) for turn in model.turns)
 
 
 def respelt(item: Any, change: Callable[[str], str]) -> Any:

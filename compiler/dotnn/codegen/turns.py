@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dotnn.codegen import optimizer, training, tree
+from dotnn.codegen.epochs import GOES_ON, minutes
+from dotnn.codegen.epochs import SPENT as SPENT
 from dotnn.codegen.lines import indented, literal, on_the_page
 from dotnn.codegen.sections import TABLE, Section, after_updates, kept_by_settings, observed
 from dotnn.codegen.wrap import WIDTH
-from dotnn.model.model import EarlyStop, Model, StopWhen
+from dotnn.model.model import EarlyStop, Model, StopAfter, StopWhen
 from dotnn.model.turns import predicting
-
-SPENT = 'state["stopped_by"] != "epochs"'
 
 
 def predicts(model: Model) -> str:
@@ -55,8 +55,26 @@ def kept(sections: Sequence[Section]) -> dict[str, str]:
     best = ", ".join(f"{literal(s.name)}: {_no_best(s.early)}" for s in sections if s.early)
     watched = ", ".join(f"{literal(s.name)}: {{}}" for s in sections if s.watches)
     found = {"ended": f"{{{ended}}}", "best": f"{{{best}}}", "stopped_by": '"epochs"', "plateaus": f"{{{watched}}}"}
-    needed = {"ended": bool(ended), "best": bool(best), "stopped_by": bool(ended), "plateaus": bool(watched)}
+    needed = {"ended": bool(ended), "best": bool(best), "stopped_by": ends(sections), "plateaus": bool(watched)}
     return {name: text for name, text in found.items() if needed[name]} | kept_by_settings(sections)
+
+
+def ends(sections: Sequence[Section]) -> bool:
+    """Whether a rule may end the training before its last epoch."""
+    return any(s.stops for s in sections) or _limit(sections) is not None
+
+
+def _limit(sections: Sequence[Section]) -> StopAfter | None:
+    return sections[0].limit
+
+
+def clock(sections: Sequence[Section]) -> Iterator[tree.Stmt]:
+    """Yield the statements before the loop that start the clock, anew in a training that is resumed."""
+    limit = _limit(sections)
+    if limit is not None:
+        ran_out = f'state["stopped_by"] == {literal(minutes(limit.minutes))}'
+        yield tree.If(ran_out, (tree.assign('state["stopped_by"]', '"epochs"'),))
+        yield tree.assign("started", "time.monotonic()")
 
 
 def _no_best(early: EarlyStop) -> str:
@@ -139,6 +157,10 @@ def stop_rules(sections: Sequence[Section], says: Says) -> Iterator[tree.Stmt]:
     if all(s.stops for s in sections):
         why = '"; ".join(f"{name}: {why}" for name, why in state["ended"].items())'
         yield tree.If('all(state["ended"].values())', (tree.assign('state["stopped_by"]', why),))
+    limit = _limit(sections)
+    if limit is not None:
+        late = f"{GOES_ON} and time.monotonic() - started > {60 * limit.minutes!r}"
+        yield tree.If(late, (tree.assign('state["stopped_by"]', literal(minutes(limit.minutes))),))
 
 
 def _rules(section: Section, says: Says) -> Iterator[tree.Stmt]:
@@ -177,5 +199,5 @@ def at_the_end(sections: Sequence[Section], says: Says) -> Iterator[tree.Stmt]:
     for s in sections:
         if s.early:
             yield tree.If(f'state["best"][{literal(s.name)}]["epoch"]', tuple(_put_back(s, says)))
-    if any(s.stops for s in sections):
+    if ends(sections):
         yield tree.assign("history.stopped_by", 'state["stopped_by"]')

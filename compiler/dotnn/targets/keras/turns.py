@@ -148,7 +148,7 @@ class _Script:
         called |= used_activations(network) | training.init_helpers(self.model)
         called |= {BASE} if any(step.layer.expand for step in self.model.steps) else set()
         layers = paste.needed(called - {"locate", "DataError"}, PACKAGES)
-        modules = set().union(*(regime_modules(s.turn.train) for s in self.sections))
+        modules = regime_modules(self.model.train).union(*(regime_modules(s.turn.train) for s in self.sections))
         alone = self.draft.options.get("helpers") != "import"
         made = Parts(TEMPLATES, PACKAGES, layers, modules, alone, "turns")
         text = as_black(self.mark.off(assembled(made, self._context(layers)), words | network.words_made))
@@ -255,6 +255,7 @@ class _Script:
             *(tree.assign(f"state[{literal(n)}]", f"resume[{literal(n)}]") for n in common.kept(self.sections)),
         ]
         yield tree.If("resume is not None", tuple(taken))
+        yield from common.clock(self.sections)
         for statement in common.counted(self.sections):
             yield self._of_keras(statement)
         yield from watchers(self.sections)
@@ -282,7 +283,7 @@ class _Script:
 
     def _epoch(self) -> Iterator[tree.Stmt]:
         stops = any(s.stops for s in self.sections)
-        if stops:
+        if common.ends(self.sections):
             yield tree.If(common.SPENT, (tree.Do("break"),))
         units = "-(-count // (min(BATCH_SIZE, count) or count))" if self.fixed else "count"
         yield tree.assign("order", f"rng.permutation({units})" if self.model.train.shuffle else "np.arange(count)")

@@ -157,7 +157,7 @@ class _Script:
         names = names_of(*(graph for part in parts for graph in (part.graph, part.step, part.prediction)))
         called = set().union(*(part.helpers for part in self.parts)) | training.init_helpers(self.model)
         formulas = paste.needed(called - {"locate"})
-        used = set().union(*(modules(part.section.turn.train) for part in self.parts))
+        used = modules(self.model.train).union(*(modules(part.section.turn.train) for part in self.parts))
         alone = self.draft.options.get("helpers") != "import"
         made = Parts(TEMPLATES, paste.SCRIPT, formulas, used, alone, "turns")
         text = self.mark.off(assembled(made, self._context(formulas)), names)
@@ -248,6 +248,7 @@ class _Script:
         kept |= {"average": f"{{{averages[2:]}}}"} if self.averages else {}
         yield tree.assign("state", f"{{{', '.join(f'{literal(n)}: {text}' for n, text in kept.items())}}}")
         yield tree.If("resume is not None", tuple(self._restored()))
+        yield from common.clock(self.sections)
         yield from common.counted(self.sections)
         yield from watchers(self.sections)
         if self.model.train.shuffle == "batches":
@@ -326,7 +327,7 @@ class _Script:
             yield tree.Do('fill(state["average"], resume["average"])')
 
     def _epoch(self) -> Iterator[tree.Stmt]:
-        if any(s.stops for s in self.sections):
+        if common.ends(self.sections):
             yield tree.If(common.SPENT, (tree.Do("break"),))
         if self.augments:
             yield tree.assign("seen", augmenting.augmented("as_arrays(examples)", "epoch"))

@@ -163,7 +163,7 @@ class _Script:
         ]
         body, _ = print_module(tree.Module("", items))
         modules = MODULES | data.modules() | paste.standard_modules([*formulas, *helpers])
-        modules |= {name for name in ("math", "pathlib") if re.search(rf"(?<![\w.\"]){name}\.", body)}
+        modules |= {name for name in ("math", "pathlib", "time") if re.search(rf"(?<![\w.\"]){name}\.", body)}
         modules |= {"os"} if one_thread_pays(self.model) else set()
         text, marks = print_module(tree.Module(self._head(sorted(modules)), items))
         first = head_lines({**origin(self.model), **self.draft.facts}, text)
@@ -257,6 +257,7 @@ class _Script:
         memory = {s.name: f"{s.called('optimizer_state')}(params)" for s in self.sections}
         entries = {"params": "params", "optimizer": table(memory), "history": "[]", **common.kept(self.sections)}
         yield from taken_up(entries, fitted=self.fitted, draws=self._uses_rng())
+        yield from common.clock(self.sections)
         yield from common.counted(self.sections)
         yield from watchers(self.sections)
         if self.train.shuffle == "batches":
@@ -272,7 +273,7 @@ class _Script:
 
     def _epochs(self) -> tree.For:
         body: list[tree.Stmt] = []
-        if any(s.stops for s in self.sections):
+        if common.ends(self.sections):
             body.append(tree.If(common.SPENT, (tree.Do("break"),)))
         body += [*self._batches(), *common.record()]
         body.append(tree.If('not np.isfinite(history[-1]["loss"])', (tree.Do("break"),)))
