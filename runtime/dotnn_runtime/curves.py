@@ -28,18 +28,21 @@ LARGEST = 1e300
 """Values beyond are drawn here: the difference of two of them stays finite."""
 
 
-def small_curve(values: Sequence[float], *, width: int = 16) -> str:
-    """Return a curve of `values`, one per epoch, as a line of `width` blocks at most; a gap where one is not finite.
+def block_curve(values: Sequence[float], *, width: int = 16, height: int = 1) -> list[str]:
+    """Return a curve of `values` as `height` lines of blocks, from the top, `width` of them at most.
 
-    The scale is logarithmic where that of `text_curve` is.
+    Every column is filled from below, eight levels a line; a gap where a value is not finite. The scale is logarithmic
+    where that of `text_curve` is.
     """
     points = [max(-LARGEST, min(value, LARGEST)) if math.isfinite(value) else value for value in _thin(values, width)]
     finite = list(filter(math.isfinite, points))
     if not finite:
-        return ""
+        return [""] * height
     logarithmic = min(finite) > 0 and max(finite) > 30 * min(finite)
-    rows, _ = _quantised(list(map(_logarithm, points)) if logarithmic else points, len(BLOCKS))
-    return "".join(BLOCKS[row] if row >= 0 else " " for row in rows)
+    levels = len(BLOCKS)
+    rows, _ = _quantised(list(map(_logarithm, points)) if logarithmic else points, levels * height)
+    filled = [[max(0, min(row + 1 - levels * line, levels)) for row in rows] for line in reversed(range(height))]
+    return ["".join(f" {BLOCKS}"[level] for level in line) for line in filled]
 
 
 def _quantised(values: Sequence[float], height: int) -> tuple[list[int], list[float]]:

@@ -163,3 +163,47 @@ class Evaluation:
         order = np.argsort([*rest, *axes])
         places = [np.transpose(place, order) for place in unravelled(kept, lengths)]
         return places[0] if len(axes) == 1 else np.stack(places, -1)
+
+
+SLOPES = {"log": lambda x: 1 / x, "exp": np.exp}
+
+
+class Terms(Evaluation):
+    """The same equation with every sum and product taken of sizes: how large the numbers are that are added up in it.
+
+    What is rounded in a sum is a part of its terms, which may cancel: its result says nothing of how exact it can be.
+    The logarithm of a sum near 1 is near 0, and yet as far off as the sum is: what reaches a result is times the slope.
+    """
+
+    def of(self, expr):
+        match expr:
+            case Unary("-", part):
+                return self.of(part)
+            case Attribute() | Choice():
+                return super().of(expr)
+            case Call(name) if name in ("sum_over", "mean_over"):
+                return super().of(expr)
+            case Binary("+" | "-" | "*" | "/" | "@"):
+                return self.sizes(expr)
+            case Call("log" | "exp" as name, (part,)):
+                at, inside = self.exact.of(part)
+                with np.errstate(all="ignore"):
+                    return np.abs(FUNCTIONS[name](at)) + np.abs(SLOPES[name](at)) * self.of(part)[0], inside
+        value, inside = self.exact.of(expr)
+        return np.abs(value), inside
+
+    @property
+    def exact(self):
+        return Evaluation(self.arrays, self.extents, self.batch, self.now, self.step)
+
+    def sizes(self, expr):
+        """Of a sum the size of both parts together, of a quotient the numerator's over the other part."""
+        op = "+" if expr.op == "-" else expr.op
+        divisor = self.exact.of(expr.right) if op == "/" else self.of(expr.right)
+        parts = [self.of(expr.left), (np.abs(divisor[0]), divisor[1])]
+        masks = [mask for _, mask in parts if mask is not None]
+        with np.errstate(all="ignore"):
+            if op == "+" and masks:
+                return np.add(*(np.where(mask, value, 0) if mask is not None else value for value, mask in parts)), None
+            value = OPERATORS[op](*(value for value, _ in parts))
+        return value, (np.logical_and.reduce(masks) if len(masks) > 1 else masks[0]) if masks else None

@@ -121,6 +121,41 @@ def test_probabilities(seed, kind, weighted):
             np.testing.assert_allclose(found.predicted, predicted, atol=1e-12)
 
 
+EDGES = np.linspace(0, 1, 11)
+ODD_PROBABILITIES = {
+    "one example": [0.3],
+    "all sure": [1.0] * 7,
+    "none": [0.0] * 7,
+    "all equal": [0.45] * 9,
+    "on the edges": [*EDGES, *EDGES[1:4]],
+    "beside the edges": [*np.nextafter(EDGES[1:], 0), *np.nextafter(EDGES[:-1], 1)],
+    "both ends": [0.0, 1.0, 0.0, 1.0, 0.5],
+}
+
+
+@pytest.mark.parametrize("odd", [*ODD_PROBABILITIES, "random"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_point_of_calibration_says_how_many_examples_it_has(seed, odd):
+    """As many as NumPy's histogram of -p has, whose bins are closed below: those of p are above."""
+    rng = np.random.default_rng(seed)
+    p = rng.random(200) if odd == "random" else np.array(ODD_PROBABILITIES[odd])
+    happened, times = rng.random(len(p)) < p, rng.integers(0, 4, len(p))
+    times[0] = 2  # one counts at least
+    counts = np.histogram(-p, [-np.inf, *-EDGES[-2:0:-1], np.inf])[0][::-1]
+    found = calibration.calibration(p, happened)
+    assert found.count.tolist() == counts[counts > 0].tolist() and found.count.sum() == len(p)
+    np.testing.assert_array_equal(found.weight, found.count)
+    weighted = calibration.calibration(p, happened, times)
+    q, t = np.repeat(p, times), np.repeat(happened, times)
+    if len(set(t)) == 2:
+        observed, predicted = calibration_curve(t, q, n_bins=10)
+        np.testing.assert_allclose(weighted.observed, observed, atol=1e-12)
+        np.testing.assert_allclose(weighted.predicted, predicted, atol=1e-12)
+    drawn_at = [np.searchsorted(EDGES[1:-1], value) for value in np.unique(q)]
+    assert weighted.count.tolist() == [counts[bin] for bin in sorted(set(drawn_at))]
+    assert weighted.weight.sum() == len(q)
+
+
 def test_weights_of_calibration_count_examples():
     """An example of weight 3 is three examples; the error is that of a loop over the tenths."""
     scores, actual = drawn(1, "random")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dotnn_runtime.curves import BLOCKS, small_curve, text_curve
+from dotnn_runtime.curves import BLOCKS, block_curve, text_curve
+from dotnn_runtime.live import Track
 from dotnn_runtime.progress import TrainingProgress, format_record
 
 
@@ -39,40 +40,57 @@ def test_a_terminal_gets_a_bar_with_the_last_numbers(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     text = run(Terminal())
     assert "2000/2000" in text
-    assert "loss 0.0005" in text
+    assert "best 0.0005 at 2000" in text
 
 
-def test_the_bar_shows_the_curve_of_the_loss(monkeypatch):
+def test_the_curves_are_those_of_the_losses(monkeypatch):
     """That of validation, where there is one: it rises again here, while the training loss falls."""
     monkeypatch.setenv("COLUMNS", "140")
+    monkeypatch.setenv("LINES", "5")
     monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     with TrainingProgress(9, stream=stream) as progress:
         for epoch in range(1, 10):
             progress({"epoch": epoch, "loss": 10.0 - epoch, "val_loss": float(abs(epoch - 5))})
-    assert "█▆▅▃▁▃▅▆█" in stream.getvalue()
+    assert "█▇▆▅▅▄▃▂▁" in stream.getvalue() and "█▆▅▃▁▃▅▆█" in stream.getvalue()
 
 
-@given(st.lists(st.floats(), max_size=80), st.integers(1, 30))
-def test_a_small_curve_of_anything_fits(values, width):
-    drawn = small_curve(values, width=width)
-    assert len(drawn) <= width and {*drawn} <= {*BLOCKS, " "}
+@given(st.lists(st.floats(), max_size=80), st.integers(1, 30), st.integers(1, 4))
+def test_a_small_curve_of_anything_fits(values, width, height):
+    drawn = block_curve(values, width=width, height=height)
+    assert len(drawn) == height
+    assert all(len(line) <= width and {*line} <= {*BLOCKS, " "} for line in drawn)
 
 
-@given(st.lists(st.floats(1, 20), min_size=2, max_size=16, unique=True))
-def test_a_small_curve_is_as_high_as_its_values(values):
-    heights = [BLOCKS.index(block) for block in small_curve(values)]
+@given(st.lists(st.floats(1, 20), min_size=2, max_size=16, unique=True), st.integers(1, 4))
+def test_a_small_curve_is_as_high_as_its_values(values, lines):
+    drawn = block_curve(values, height=lines)
+    heights = [sum(f" {BLOCKS}".index(line[i]) for line in drawn) for i in range(len(values))]
     low, high = min(values), max(values)
     for height, value in zip(heights, values, strict=True):
-        assert abs(height - 7 * (value - low) / (high - low)) <= 0.5 + 1e-6
+        assert abs(height - 1 - (8 * lines - 1) * (value - low) / (high - low)) <= 0.5 + 1e-6
 
 
-def test_the_bar_is_drawn_ten_times_a_second_at_most(monkeypatch):
+@pytest.mark.parametrize("count", [7, 1023, 1024, 5000])
+def test_a_long_training_is_kept_by_means(count):
+    values = [math.sin(epoch / 50) for epoch in range(1, count + 1)]
+    track = Track("loss", "max")
+    for epoch, value in enumerate(values, 1):
+        track.take(epoch, value)
+    stretch = -(-count // len(track.means)) if count >= 1024 else 1
+    whole = [values[i : i + stretch] for i in range(0, count - stretch + 1, stretch)]
+    assert len(track.means) == len(whole) < 1024
+    assert track.means == pytest.approx([sum(part) / stretch for part in whole], abs=1e-12)
+    assert (track.last, track.best) == (values[-1], max(values))
+    assert values[track.best_epoch - 1] == max(values)
+
+
+def test_the_view_is_drawn_ten_times_a_second_at_most(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     drawn = []
     with TrainingProgress(1000, stream=Terminal()) as progress:
-        monkeypatch.setattr(progress._bar, "refresh", lambda: drawn.append(clock[0]))
+        monkeypatch.setattr(progress._live, "refresh", lambda: drawn.append(clock[0]))
         for epoch in range(1, 1001):
             clock[0] += 0.01
             progress({"epoch": epoch, "loss": 1.0})

@@ -49,6 +49,11 @@ model Fold {
 data { source = npz("f.npz", image = image, t = t) }
 train { loss = mse(y, t)  epochs = 2 }
 """
+HEAVY = """
+model Heavy { input x: [2]  target t: [1]  output p = x -> dense(4, tanh) -> dense(1, sigmoid) }
+data { source = csv("w.csv", x = [a, b], t = t)  weights = w }
+train { loss = bce(p, t)  optim = adam(0.03)  batch = 16  epochs = 5 }
+"""
 READING = """
 model Read {
   input x: [5, 3]  target t: [1]
@@ -67,10 +72,13 @@ def folder(tmp_path_factory):
     kind = np.digitize(x[:, 0] * x[:, 1], [-0.3, 0.3])
     with open(made / "d.csv", "w", newline="") as file:
         csv.writer(file).writerows([("a", "b", "kind", "height"), *zip(*x.T, kind, x[:, 0] ** 2, strict=True)])
+    w, t = rng.integers(0, 4, 160), (rng.random(160) < 1 / (1 + np.exp(-x[:, 0]))).astype(int)
+    with open(made / "w.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("a", "b", "t", "w"), *zip(*x.T, t, w, strict=True)])
     np.savez(made / "i.npz", image=rng.standard_normal((20, 4, 6)), t=rng.standard_normal((20, 1)))
     np.savez(made / "f.npz", image=rng.standard_normal((20, 5, 4, 2)), t=rng.standard_normal((20, 1)))
     np.savez(made / "r.npz", x=rng.standard_normal((20, 5, 3)), t=rng.standard_normal((20, 1)))
-    for name, text in (("plane", SPEC), ("look", IMAGES), ("fold", FOLDING), ("read", READING)):
+    for name, text in (("plane", SPEC), ("look", IMAGES), ("fold", FOLDING), ("read", READING), ("heavy", HEAVY)):
         (made / f"{name}.nn").write_text(text)
         command = ["train", f"{name}.nn", "--run", name, "--precision", "float64"]
         outcome = dotnn(*command, folder=made)
@@ -306,6 +314,32 @@ def test_calibration_is_scikit_learn_s(folder):
     places, _ = line_of(root, 0)
     found = np.array([panel.value(*place) for place in places])
     np.testing.assert_allclose(found, np.stack([stated, observed], axis=1), atol=1e-3)
+    counts = np.histogram(scores.max(axis=1), 10, (0, 1))[0]
+    assert counts_of(root) == [(n, f"{p:.2f}") for n, p in zip(counts[counts > 0], stated, strict=True)]
+
+
+def counts_of(root):
+    """Return how many examples each point is said to be made of, and where it is."""
+    told = re.search(r"so many of (\d+) examples at each point: (.*)", root.findtext(f"{SVG}desc"))
+    found = [(int(n), p) for n, p in re.findall(r"(\d+) at ([\d.]+)", told[2])]
+    assert int(told[1]) == sum(n for n, _ in found)
+    return found
+
+
+def test_calibration_counts_what_weights_say(folder):
+    """The curve is scikit-learn's of as many examples as each counts for; beside it stands how many there are."""
+    root = shown(folder, "heavy", "calibration")
+    with open(folder / "w.csv", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    x, t, w = (np.array([[float(row[name]) for name in names] for row in rows]) for names in ("ab", "t", "w"))
+    p, w = predicted(folder, "heavy", x)[:, 0], w[:, 0].astype(int)
+    observed, stated = calibration_curve(np.repeat(t[:, 0], w), np.repeat(p, w), n_bins=10)
+    panel = Panel(root, "share of examples")
+    found = np.array([panel.value(*place) for place in line_of(root, 0)[0]])
+    np.testing.assert_allclose(found, np.stack([stated, observed], axis=1), atol=1e-3)
+    counts = np.histogram(p[w > 0], 10, (0, 1))[0]
+    assert len(stated) > 2 and len(rows) > counts.sum()
+    assert counts_of(root) == [(n, f"{p:.2f}") for n, p in zip(counts[counts > 0], stated, strict=True)]
 
 
 def tiles_of(root, of, shape):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dotnn.core.arguments import POSITIVE_INT, Arg, Bound
-from dotnn.core.diagnostics import Span
+from dotnn.core.diagnostics import Reporter, Span
 from dotnn.library.penalties import Penalty
 from dotnn.model import messages
 from dotnn.model.freezing import belongs, frozen_parameter, owners
@@ -187,31 +187,36 @@ def _replaced(expr: nodes.Expr, named: Callable[[nodes.Call], nodes.Expr], netwo
 
 def with_turns(model: Model, read: Sequence[ReadTurn], shared: SectionReader) -> Model:
     """Return a model with its sections, now that all parameters are known; report what is wrong with `updates`."""
-    turns: list[Turn] = []
-    owner: dict[str, str] = {}
-    for one in read:
-        updates = _updates(one, model.params)
-        twice = next((name for name in updates if name in owner), "")
+    turns = tuple(replace(one.turn, updates=_updates(one, model.params)) for one in read)
+    reporter, owner = shared.reporter, dict[str, str]()
+    for one, turn in zip(read, turns, strict=True):
+        twice = next((name for name in turn.updates if name in owner), "")
         if twice:
-            place = one.reader.spans[UPDATES].span
-            shared.reporter.add(messages.turns.updated_twice(place, twice, owner[twice], one.turn.name))
-        owner |= dict.fromkeys(updates, one.turn.name)
-        turns.append(replace(one.turn, updates=updates))
-    for p in model.params.values():
+            reporter.add(messages.turns.updated_twice(one.reader.spans[UPDATES].span, twice, owner[twice], turn.name))
+        owner |= dict.fromkeys(turn.updates, turn.name)
+    _refuse_rescaled(model.params, reporter)
+    none = next((name for name, p in model.params.items() if p.trained and name not in owner), "")
+    if none and not reporter.errors and not any(one.reader.failed for one in read):
+        reporter.add(messages.turns.updated_by_none(model.params[none].span, none))
+    _refuse_stops(turns, reporter)
+    return replace(model, turns=turns, train=_in_common(turns, _limits(shared)))
+
+
+def _refuse_rescaled(params: Mapping[str, Parameter], reporter: Reporter) -> None:
+    """Report initialisers that look at what a network computes."""
+    for p in params.values():
         if p.init.entry.rescaled:
             reason, help = "it looks at what one pass computes, and each section has its own", "use xavier or he"
-            shared.reporter.add(messages.turns.cannot_take_turns(p.span, f"`{p.init.name}`", reason, help))
-    none = [name for name, p in model.params.items() if p.trained and name not in owner]
-    if none and not any(one.reader.failed for one in read) and not shared.reporter.errors:
-        shared.reporter.add(messages.turns.updated_by_none(model.params[none[0]].span, none))
+            reporter.add(messages.turns.cannot_take_turns(p.span, f"`{p.init.name}`", reason, help))
+
+
+def _refuse_stops(turns: Sequence[Turn], reporter: Reporter) -> None:
+    """Report sections that may end before those that they hand a gradient on to."""
     giving = {handed.source: handed for turn in turns for handed in turn.handed}
     for turn in turns:
         if turn.name in giving and turn.train.stops:
-            place, reason = turn.span, f"it hands on gradient({giving[turn.name].of}), on every batch"
-            shared.reporter.add(
-                messages.turns.cannot_take_turns(place, f"`stop` of {turn.name}", reason, "delete stop")
-            )
-    return replace(model, turns=tuple(turns), train=_in_common([one.turn for one in read], _limits(shared)))
+            what, reason = f"`stop` of {turn.name}", f"it hands on gradient({giving[turn.name].of}), on every batch"
+            reporter.add(messages.turns.cannot_take_turns(turn.span, what, reason, "delete stop"))
 
 
 def _updates(read: ReadTurn, params: Mapping[str, Parameter]) -> tuple[str, ...]:

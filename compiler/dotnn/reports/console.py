@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Mapping
+from typing import TextIO
 
 import click
 
@@ -18,6 +21,22 @@ def warn(warnings: tuple[str, ...]) -> None:
     """Print warnings on stderr."""
     for warning in warnings:
         click.echo(_coloured(warning) + "\n", err=True)
+
+
+def columns(stream: TextIO) -> int | None:
+    """Return how wide the terminal is that a stream writes to, None where it goes elsewhere."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print a line; in a terminal it is wrapped between words, under its own indentation."""
+    width = columns(sys.stderr if err else sys.stdout)
+    if width is not None:
+        indent = " " * (len(text) - len(text.lstrip()))
+        text = textwrap.fill(
+            text, max(width, 1), subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+    click.echo(text, err=err)
 
 
 def show_errors(error: CompileError) -> None:

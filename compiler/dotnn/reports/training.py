@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol, TypedDict
+from typing import Literal, Protocol, TypedDict
 
 import click
 import numpy as np
 
 from dotnn.ir.graph import Graph
-from dotnn.model.model import Model
+from dotnn.model.model import EarlyStop, Model, Train
+from dotnn.reports.console import columns, say
 from dotnn_runtime.curves import text_curve
 from dotnn_runtime.progress import format_record
 
 INTERRUPTED = "Ctrl-C"
 DIVERGED = "diverged"
+WIDEST, BESIDE = 64, 20
+"""A curve in text is as wide as that, and has its scale and the number of epochs beside it."""
 EXIT_CODES = {DIVERGED: 3, INTERRUPTED: 1}
 """The exit codes of trainings that did not end well."""
 
@@ -79,19 +83,27 @@ def _finite(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
+def leading_metric(train: Train) -> tuple[str, Literal["min", "max"]]:
+    """Return the metric that tells most of a training, and what is better of it: what stops it, else the first one."""
+    watched = [stop.quantity.removeprefix("val_") for stop in train.stops if isinstance(stop, EarlyStop)]
+    better = {one.key: one.metric.better for one in train.metrics}
+    name = next((key for key in [*watched, *better] if key in better), "")
+    return name, "max" if better.get(name) == "max" else "min"
+
+
 def show_training(model: Model, graph: Graph, history: History, result: RunResult) -> None:
     """Print the curve and the figures on stdout; on stderr, what went wrong and what to do."""
     losses = [r["loss"] for r in history if np.isfinite(r["loss"])]
     if len(losses) > 1:
-        click.echo(text_curve(losses))
+        click.echo(text_curve(losses, width=max(min(WIDEST, (columns(sys.stdout) or WIDEST + BESIDE) - BESIDE), 1)))
     for line in _advice(model, graph, history):
-        click.echo(line, err=True)
+        say(line, err=True)
     ended = "" if history.stopped_by == "epochs" else f", ended by: {history.stopped_by}"
     kept = f"; kept the parameters of epoch {history.best_epoch}, the best" if history.best_epoch else ""
-    click.echo(f"{model.name}: {result['epochs']} epoch{'s' * (len(history) != 1)}{ended}{kept}")
+    say(f"{model.name}: {result['epochs']} epoch{'s' * (len(history) != 1)}{ended}{kept}")
     shown = {"loss": result["loss"], "val_loss": result["val_loss"], **result["metrics"]}
-    click.echo(format_record({k: v for k, v in shown.items() if v is not None}, limit=20))
-    click.echo(f"run folder: {result['run']}")
+    say(format_record({k: v for k, v in shown.items() if v is not None}, limit=20))
+    say(f"run folder: {result['run']}")
 
 
 def _advice(model: Model, graph: Graph, history: History) -> list[str]:

@@ -13,7 +13,8 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of each tenth of [0, 1] in which predictions fall: the mean probability, how often it is right, its weight.
+    """Of each tenth of [0, 1] in which predictions fall: the mean probability, how often it is right, its weight, and
+    how many examples there are.
 
     `error` is the expected calibration error, the mean distance of the two (Naeini et al. 2015).
     """
@@ -21,6 +22,7 @@ class Calibration:
     predicted: Array
     observed: Array
     weight: Array
+    count: Array
 
     @property
     def error(self) -> float:
@@ -36,7 +38,7 @@ def calibration(probability: Array, happened: Array, weights: Array | None = Non
     some = total > 0
     predicted = np.bincount(place, weight * probability, minlength=BINS)[some] / total[some]
     observed = np.bincount(place, weight * happened, minlength=BINS)[some] / total[some]
-    return Calibration(predicted, observed, total[some])
+    return Calibration(predicted, observed, total[some], np.bincount(place, minlength=BINS)[some])
 
 
 def brier(probabilities: Array, actual: Array, weights: Array | None = None) -> float:

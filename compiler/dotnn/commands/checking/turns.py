@@ -113,7 +113,7 @@ def _point(module: ModuleType, parts: tuple[Part, ...], seed: int, count: int) -
 
 def _drawn(parts: tuple[Part, ...], count: int, seed: int) -> Arrays:
     rng = np.random.default_rng([seed, 12])
-    shapes = {h.name: p.section.model.targets[h.name].type.example for p in parts for h in p.section.turn.handed}
+    shapes = {h.name: p.section.model.targets[h.name].type.example for p in parts for h in p.section.handed}
     return {name: rng.standard_normal((count, *shape)) for name, shape in shapes.items()}
 
 
@@ -213,10 +213,10 @@ class _Loop:
         """Train for a few epochs."""
         rng = np.random.default_rng([seed, 1])
         count = len(next(iter(self.examples.values())))
-        shuffle = self.parts[0].section.turn.train.shuffle
+        shuffle = self.parts[0].section.train.shuffle
         fixed = np.random.default_rng([seed, 2]).permutation(count)
         cuts = range(self.size, count, self.size)
-        trains = {part.section.name: part.section.turn.train for part in self.parts}
+        trains = {part.section.name: part.section.train for part in self.parts}
         averages = {name: train.setting("average") for name, train in trains.items()}
         self.averages = {name: Averaged(average) for name, average in averages.items() if average is not None}
         self.plateaus = {s.name: _plateau(self.module, s) for s in (part.section for part in self.parts) if s.watches}
@@ -244,28 +244,28 @@ class _Loop:
     def _batch(self, batch: Arrays, rng: np.random.Generator, count: int) -> None:
         for part in self.parts:
             section = part.section
-            for _ in range(section.turn.steps):
+            for _ in range(section.steps):
                 values = _values(part, self.params | self._noise(part, rng), batch, rng)
                 assert part.graph.loss is not None
                 share = 1 if sums(section.model) else len(next(iter(batch.values()))) / count
-                self.losses[-1][section.name] += float(values[part.graph.loss.id]) * share / section.turn.steps
+                self.losses[-1][section.name] += float(values[part.graph.loss.id]) * share / section.steps
                 grads = {name: np.asarray(values[v.id]) for name, v in part.graph.grads.items()}
                 batch |= {h.name: grads[h.name] for h in section.model.hands}
                 self.params = self.params | {n: values[v.id] for n, v in part.graph.new_state.items()}
-                self._update(part, grads, rng, -(-count // self.size) * section.turn.steps)
+                self._update(part, grads, rng, -(-count // self.size) * section.steps)
 
     def _noise(self, part: Part, rng: np.random.Generator) -> Arrays:
         """Return the parameters that an update is computed with, where these have noise."""
-        noise = part.section.turn.train.setting("noise")
+        noise = part.section.train.setting("noise")
         if noise is None or noise.entry.on == "gradient":
             return {}
-        own = {name: self.params[name] for name in part.section.turn.updates}
+        own = {name: self.params[name] for name in part.section.updates}
         return {name: w + noise.attrs["sigma"] * rng.standard_normal(w.shape) for name, w in own.items()}
 
     def _observe(self) -> None:
         """Show the figures of an epoch to the rates that watch them."""
         for section in (part.section for part in self.parts if part.section.watches):
-            watched = learning_rate.watcher(section.turn.train)
+            watched = learning_rate.watcher(section.train)
             assert watched is not None
             quantity = watched.attrs["quantity"].removeprefix("val_")
             figures = {f"{section.name}.loss": self.losses[-1][section.name]}
@@ -277,12 +277,12 @@ class _Loop:
         name = part.section.name
         if part.section.watches:
             return float(self.plateaus[name].lr)
-        if learning_rate.formula(part.section.turn.train) is None:
+        if learning_rate.formula(part.section.train) is None:
             return None
         return float(self.rates[name].learning_rate(done, EPOCHS * steps, steps))
 
     def _update(self, part: Part, grads: Arrays, rng: np.random.Generator, steps: int) -> None:
-        name, train = part.section.name, part.section.turn.train
+        name, train = part.section.name, part.section.train
         lengths = {"steps": EPOCHS * steps, "steps_per_epoch": steps}
         memory = self.memories.setdefault(name, Memory(run={n: lengths[n] for n in optimizer.run_lengths(train)}))
         done = self.done.setdefault(name, 0)
@@ -296,7 +296,7 @@ class _Loop:
 
 def _plateau(module: ModuleType, section: Section) -> Any:
     """Return what watches a quantity for a section."""
-    train, watched = section.turn.train, learning_rate.watcher(section.turn.train)
+    train, watched = section.train, learning_rate.watcher(section.train)
     assert watched is not None
     numbers = dict(watched.attrs)
     sign = 1 if learning_rate.better(train, numbers.pop("quantity")) == "min" else -1

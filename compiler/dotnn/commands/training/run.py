@@ -16,7 +16,15 @@ from dotnn import __version__
 from dotnn.commands.training.divergence import first_lost
 from dotnn.commands.training.prepare import Prepared, Request, prepare, seed_of
 from dotnn.reports.console import show_json
-from dotnn.reports.training import DIVERGED, EXIT_CODES, INTERRUPTED, RunResult, show_training, training_result
+from dotnn.reports.training import (
+    DIVERGED,
+    EXIT_CODES,
+    INTERRUPTED,
+    RunResult,
+    leading_metric,
+    show_training,
+    training_result,
+)
 from dotnn.running.feeding import fed_input
 from dotnn.running.resume import Saving, prepare_saving, resumed_folder, say_where_it_continues
 from dotnn.running.run_files import run_errors, run_path, write_inputs, write_results
@@ -114,7 +122,8 @@ def _run(
 ) -> tuple[dict[str, np.ndarray] | None, History]:
     """Return the parameters and the history of a training; no parameters where Ctrl-C left nothing to be kept."""
     model, examples = ready.model, ready.examples
-    progress = TrainingProgress(model.train.epochs, title=model.name, quiet=quiet)
+    metric, better = leading_metric(model.train)
+    progress = TrainingProgress(model.train.epochs, title=model.name, quiet=quiet, metric=metric, better=better)
     epoch_ends = EpochEnds(progress, saving.save)
     options = {"epochs": model.train.epochs, "seed": seed_of(model, asked), "dtype": asked.precision}
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dotnn.core.diagnostics import Diagnostic, Span, did_you_mean, join_names
+from dotnn.core.diagnostics import Diagnostic, Source, Span, did_you_mean, join_names
 from dotnn.model.messages.base import several
 
 
@@ -290,3 +290,9 @@ def inline_and_source(span: Span, names: Sequence[str]) -> Diagnostic:
         f"there are arrays for {join_names(names)}",
         "delete the source, or the arrays",
     )
+
+
+def no_file_given(given: str, path: str) -> Diagnostic:
+    """Return the error for a file of `--data` that is not there; `path` is where it was looked for."""
+    place = Source("--data", given)
+    return Diagnostic("NN401", f'there is no file "{path}"', Span(0, len(given)), help="check the path", source=place)

@@ -27,10 +27,10 @@ def _curve(one: Classes) -> Curve:
 
 
 def _counted(one: Classes) -> str:
-    """Return how much stands behind each point, from the least probability to the greatest."""
-    found = one.calibration(None)
-    each = [f"{int(n)} at {p:.2f}" for n, p in zip(found.weight, found.predicted, strict=True)]
-    return f"so many of {int(found.weight.sum())} examples at each point: {', '.join(each)}"
+    """Return how many examples each point is made of, from the least probability to the greatest."""
+    found = one.calibration(one.weights)
+    each = [f"{n} at {p:.2f}" for n, p in zip(found.count, found.predicted, strict=True)]
+    return f"so many of {found.count.sum()} examples at each point: {', '.join(each)}"
 
 
 CALIBRATION = Picture(

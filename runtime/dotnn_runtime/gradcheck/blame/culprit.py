@@ -17,7 +17,7 @@ from .assess import Assessment, Wrong
 from .edits import TIERS
 from .expect import Expectation
 from .repair import Local, Repair, Repairs
-from .sites import base_name, handed_on, names_in, only_reads
+from .sites import base_name, counts_in, handed_on, names_in, only_reads
 from .slopes import stages
 from .suspects import suspects
 
@@ -183,8 +183,9 @@ class _Inquiry:
             for repair in islice(repairs, MOST_REPAIRS):
                 left = self.state.wrong(self.bench.again())
                 if self._is_better(site, left):
-                    preferred = self._distance(site, order) if adds else order
-                    yield _Found(len(left), tier + repair.rank // 200, preferred, repair)
+                    preferred = self._distance(site, order) if adds else self._nearness(site, order)
+                    unlikely = tier + repair.rank // 200 - self._explains(repair)
+                    yield _Found(len(left), unlikely, preferred, repair)
                 if not left:
                     break
 
@@ -225,6 +226,20 @@ class _Inquiry:
             return False  # the gradient is not asked for, that is all
         own = site.number == self.event.site.number
         return len(left) < len(self.before) if own else 2 * len(left) <= len(self.before)
+
+    def _explains(self, repair: Repair) -> bool:
+        """Whether something superfluous was there: few expressions are a part of another, so that is no chance.
+
+        What only leaves out the operation that has stopped explains nothing.
+        """
+        if self.event.stopped is None or not repair.only_removes:
+            return repair.only_removes
+        now = self.bench.again(self.event.place, kept={self.event.place}).at(self.event.place)
+        return repair.site.number != self.event.site.number and now is not None and now.stopped is None
+
+    def _nearness(self, site: Site, order: int) -> int:
+        """Return in which order equal repairs are preferred: the event's own, that of a count, those of its readers."""
+        return order + len(self.sites) * (order > 0 and not counts_in(getattr(site.node, "value", None)))
 
     def _distance(self, site: Site, order: int) -> int:
         """Return the less, the longer before the event a site has made a cotangent.

@@ -7,7 +7,7 @@ from dotnn.codegen.lines import Banners, loop_steps
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Loop, Node, Value, readers
 from dotnn.model.model import Model
-from dotnn.targets.numpy.fast.arrays import like, new_array, planes, repeated
+from dotnn.targets.numpy.fast.arrays import like, new_array, planes, repeated, turned
 from dotnn.targets.numpy.fast.kernels import kernel_of
 from dotnn.targets.numpy.fast.loops import LoopWriter
 from dotnn.targets.numpy.fast.placement.batch import place
@@ -103,7 +103,9 @@ class FastEmitter(PlanWriter):
         dims = ", ".join(map(str, like(value)))
         spelled = {
             "rows": lambda: self.piece(place.piece) if place.piece else "",
-            "new": lambda: (planes if self.placed.planar(value) else new_array)(like(value)),
+            "new": lambda: (planes if self.planar(value) else turned if self.by_rows(value) else new_array)(
+                like(value)
+            ),
             "zeros": lambda: f"np.zeros(({dims}{',' * (len(like(value)) == 1)}), dtype)",
             "over": lambda: first.name,
             "same": lambda: source,
@@ -153,6 +155,15 @@ class FastEmitter(PlanWriter):
     def transposed(self, value: Value) -> str:
         """Return a name for the transpose of a value's matrix."""
         return self.bind(f"{value.name}_T", f"{value.name}.T")
+
+    def blocks(self, value: Value, count: str) -> str:
+        """Return a name for a value's array, as it lies, with its rows in so many blocks."""
+        array = self.rows(value) if self.by_rows(value) else self.out(value)
+        return self.bind(f"{array}_blocks", f"in_blocks({array}, {count})")
+
+    def by_rows(self, value: Value) -> bool:
+        """Whether a value's array is held with the examples first, as its name shows it turned round."""
+        return self.placed.by_rows(value)
 
     def flat(self, value: Value) -> str:
         """Return a name for a value's numbers in one row; its array must be contiguous, in whatever order of axes."""

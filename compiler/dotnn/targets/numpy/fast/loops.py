@@ -201,10 +201,24 @@ class LoopWriter:
         whole, piece = self.name(value), self.placed.place(self.body.root(value)).piece
         if piece is None:
             return self.bind(f"{whole}_{hint}", f"{whole}[{start}:{stop}]")
-        part = self.e.piece(piece.cut(start, stop))
-        name = self.e.step_name(f"{whole}_{hint}", part)
-        self.pieces[name] = part
+        return self._piece(f"{whole}_{hint}", self.e.piece(piece.cut(start, stop)))
+
+    def blocks(self, value: Value, count: str) -> str:
+        """Return a name for a value of the step with its rows in so many blocks."""
+        whole, piece = self.name(value), self.placed.place(self.body.root(value)).piece
+        if piece is None:
+            return self.bind(f"{whole}_blocks", f"in_blocks({whole}, {count})")
+        return self._piece(f"{whole}_blocks", f"in_blocks({self.e.piece(piece)}, {count})")
+
+    def _piece(self, hint: str, of_all_steps: str) -> str:
+        """Return a name for what the loop takes from something with as many rows as there are steps."""
+        name = self.e.step_name(hint, of_all_steps)
+        self.pieces[name] = of_all_steps
         return name
+
+    def by_rows(self, value: Value) -> bool:
+        """Whether a value is held with the examples first: not inside a loop."""
+        return False
 
     def run(self, line: str, comment: str = "") -> None:
         """Append a statement to the body of the loop."""
@@ -233,6 +247,10 @@ class LoopWriter:
     def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype") -> str:
         """Return the name of a scratch array."""
         return self.e.scratch(hint, *dims, dtype=dtype)
+
+    def scratch_like(self, hint: str, value: Value, dtype: str = "dtype") -> str:
+        """Return the name of a scratch array for a value of the step."""
+        return self.scratch(hint, *like(value), dtype=dtype)
 
     def number(self, hint: str, expression: str) -> str:
         """Return the name of a number in the arrays' own precision."""

@@ -22,7 +22,6 @@ from dotnn.ir.expr import (
 from dotnn.ir.expr.common import common_parts
 from dotnn.ir.expr.derive import sent
 from dotnn.ir.node import Node, Value
-from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
 from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS
 
@@ -76,7 +75,7 @@ class Writer:
         """Return a scratch array that no part being written holds."""
         self.depth[dtype] += 1
         name = f"{'mask' if dtype == 'bool' else 'part'}{self.depth[dtype]}"
-        return self.e.scratch(name, *like(self.shape), dtype=dtype)
+        return self.e.scratch_like(name, self.shape, dtype=dtype)
 
     def into(self, expr: Expr, target: str) -> None:
         """Write an expression into an array; what its parts need is free again afterwards."""
@@ -117,7 +116,7 @@ class Writer:
             case "sigmoid":
                 self.sigmoid(self.operand(args[0]), target)
             case "softplus":
-                self.e.run(f"logaddexp({self.number(Number(0))}, {self.operand(args[0])}, {target})")
+                self.softplus(self.operand(args[0]), target)
             case _:
                 self.run(named(function), *map(self.operand, args), target)
 
@@ -153,6 +152,15 @@ class Writer:
         self.run("maximum", target, small, target)
         self.e.run(f"add({small}, {one}, {small})")
         self.e.run(f"divide({target}, {small}, {target})")
+
+    def softplus(self, z: str, target: str) -> None:
+        """max(z, 0) + log(1 + exp(-|z|)): NumPy's logaddexp takes the elements one by one, and twice as long."""
+        small = self.scratch("dtype")
+        self.e.run(f"copysign({z}, {self.e.number('minus_one', '-1')}, {small})")
+        self.e.run(f"exp({small}, {small})")
+        self.run("log1p", small, small)
+        self.run("maximum", z, self.number(Number(0)), target)
+        self.e.run(f"add({target}, {small}, {target})")
 
     def run(self, function: str, *arguments: str) -> None:
         """Write the call of a function; its last argument is the array that is written."""

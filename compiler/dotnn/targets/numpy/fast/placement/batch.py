@@ -12,6 +12,7 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value, readers
 from dotnn.targets.numpy.fast.kernels import kernel_of, overwritable
 from dotnn.targets.numpy.fast.placement.folding import foldable
+from dotnn.targets.numpy.fast.placement.orders import by_rows
 from dotnn.targets.numpy.fast.placement.places import How, Layout, Order, Piece, Place
 from dotnn.targets.numpy.fast.placement.pool import Pool
 from dotnn.targets.numpy.fast.placement.sequences import fits, is_sequence
@@ -38,6 +39,11 @@ class Placement:
         """Whether a value lives in planes of its own."""
         held = self.places[value.id].buffer if value.id in self.places else None
         return held is not None and held.layout == ("planes", value.type.shape)
+
+    def by_rows(self, value: Value) -> bool:
+        """Whether a value's array is held with the examples first."""
+        held = self.places[value.id].buffer if value.id in self.places else None
+        return held is not None and held.layout[0] == "rows"
 
     def contiguous(self, value: Value) -> bool:
         """Whether a value has an array of its own, features first."""
@@ -66,6 +72,7 @@ class Placer:
         self.readers = readers(graph.nodes)
         self.producers = graph.producers()
         self.positions = {v.id for n in graph.nodes if n.rule.positions for v in (*n.ins, *n.outs)}
+        self.by_rows = by_rows(graph, lambda v: v.id in self.carried or bool(self.join_of(v) or self.stack_of(v)))
         self.pool = Pool(_reads(graph), self.layout, reuse=reuse)
         self.gates: dict[int, Piece] = {}
 
@@ -106,7 +113,7 @@ class Placer:
     def layout(self, value: Value) -> Layout:
         """Return how a value's own array lies."""
         image = value.type.batched and len(value.type.shape) == 4 and value.id not in self.positions
-        order: Order = "planes" if image else "features"
+        order: Order = "planes" if image else "rows" if value.id in self.by_rows else "features"
         return order, value.type.shape
 
     def put(self, value: Value, place: Place) -> None:
