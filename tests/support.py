@@ -90,14 +90,8 @@ def is_a_name(word: str) -> bool:
 
 def module_of(text: str, style: str = "explain", *, input_gradients: bool = False) -> ModuleType:
     """The script of a spec that stands in no file, as a module."""
-    return as_module(_script_of(text, style, input_gradients), ROOT / "test.nn")
-
-
-@lru_cache(maxsize=512)
-def _script_of(text: str, style: str, input_gradients: bool) -> str:
-    """The script of a spec's text, verified after every pass: many tests ask for the same one."""
     options = Options(style, input_gradients=input_gradients)
-    return compile_model(model_of(text), options, check=True).script
+    return as_module(compile_model(model_of(text), options, check=True).script, ROOT / "test.nn")
 
 
 def as_module(script: str, path: Path) -> ModuleType:
