@@ -22,6 +22,7 @@ CALLS = {
         "rnn(table, marks, 3, returns = sequence, act = relu, reverse = true)",
         "STEPS -> rnn(2, truncate = 3, returns = sequence)",
         "IMAGE -> reshape([10, 4]) -> rnn(2, recompute = 5, reverse = true, returns = sequence)",
+        "IMAGE -> reshape([10, 4]) -> rnn(2, recompute = 4, reverse = true, truncate = 2, returns = sequence)",
     ],
     "lstm": [
         "table -> lstm(3, returns = sequence, truncate = 1)",
