@@ -182,8 +182,6 @@ class _UpdateCompiler:
             case _ if name in HELPERS:
                 given = [self.operand(arg, self.scratch()) for arg in args]
                 self.call("copyto", into, f"{name}({', '.join(given)})")
-            case (_,) if name == "ones_like":
-                self.call("copyto", into, "1")
             case (inner,):
                 self.call(ufunc(name), self.compile(inner, into), into)
             case (left, right):
