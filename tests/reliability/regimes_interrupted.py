@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -78,7 +79,7 @@ def trained(words: Sequence[str], clock: Clock, after: float | None = None) -> b
 
     clock.after, said = after, io.StringIO()
     try:
-        with redirect_stdout(said), redirect_stderr(said):
+        with redirect_stdout(said), redirect_stderr(said), warnings.catch_warnings(action="ignore"):
             main([*words])
     except Over:
         return True

@@ -195,9 +195,9 @@ def with_turns(model: Model, read: Sequence[ReadTurn], shared: SectionReader) ->
             reporter.add(messages.turns.updated_twice(one.reader.spans[UPDATES].span, twice, owner[twice], turn.name))
         owner |= dict.fromkeys(turn.updates, turn.name)
     _refuse_rescaled(model.params, reporter)
-    none = next((name for name, p in model.params.items() if p.trained and name not in owner), "")
+    none = [name for name, p in model.params.items() if p.trained and name not in owner]
     if none and not reporter.errors and not any(one.reader.failed for one in read):
-        reporter.add(messages.turns.updated_by_none(model.params[none].span, none))
+        reporter.add(messages.turns.updated_by_none(model.params[none[0]].span, none))
     _refuse_stops(turns, reporter)
     return replace(model, turns=turns, train=_in_common(turns, _limits(shared)))
 

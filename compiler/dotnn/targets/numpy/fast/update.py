@@ -33,8 +33,13 @@ from dotnn.model.model import Train
 
 OPERATIONS = {"+": "add", "-": "subtract", "**": "power"}
 COMPARISONS = {
-    "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal", "==": "equal", "!=": "not_equal",
-}  # fmt: skip
+    "<": "less",
+    "<=": "less_equal",
+    ">": "greater",
+    ">=": "greater_equal",
+    "==": "equal",
+    "!=": "not_equal",
+}
 
 
 @dataclass
