@@ -165,11 +165,11 @@ def _from_zero(
         values = np.asarray(arrays.get(name, ()))
         if not kind.startswith("class") or values.dtype.kind not in "iu":
             continue
-        count = int(kind.partition(":")[2])
-        if from_one(values, kind) and name not in labels:
-            named[name] = [str(number) for number in range(1, count + 1)]
+        texts = from_one(values, kind)
+        if texts and name not in labels:
+            named[name] = texts
             span = source.span if source is not None else model.train.losses[0].span
-            warn((render(messages.warnings.from_one(span, name, count), model.source),))
+            warn((render(messages.warnings.from_one(span, name, len(texts)), model.source),))
         if counted_from_one(named.get(name, ())):
             found[name] = values.astype(np.int64) - 1
     return found, named

@@ -58,7 +58,7 @@ def _holds_from_one(model: Model, source: FileSource, name: str, kind: str) -> b
         array = _array(source, name, path_beside(model, source.path_of(name), source.span))
     except (CompileError, DataError, OSError):
         return False
-    return array.dtype.kind in "iu" and from_one(array, kind)
+    return array.dtype.kind in "iu" and bool(from_one(array, kind))
 
 
 def _array(source: FileSource, name: str, path: Path) -> np.ndarray:

@@ -14,7 +14,7 @@ from dotnn.commands.seeing.figures import Figures, compared_figures, own_figures
 from dotnn.commands.seeing.look import seen_of
 from dotnn.commands.seeing.run import PARTS, Run, outputs_of
 from dotnn.ir.interpret import helper_functions
-from dotnn.model.model import MetricTerm, Read
+from dotnn.model.model import MetricTerm
 from dotnn.reports.seen import Seen
 from dotnn.running.combining import Together, members_of, together_of
 from dotnn.running.preparing import in_own_units, targets_in_own_units
@@ -121,14 +121,12 @@ class Ensemble:
 
     def _weights(self, metric: MetricTerm, examples: Arrays) -> list[np.ndarray]:
         """Return how much each example, or each of its steps, counts, as in a script; nothing: all alike."""
-        arrays = dict(examples)
-
-        def source(read: Read) -> str:
-            arrays[read.name] = mask_values(self.run, read, examples)
-            return f"arrays[{read.name!r}]"
-
-        expression = counting.weights(metric, self.run.model, source)
-        return [eval(expression, {"arrays": arrays})] if expression else []
+        parts = counting.made_of(metric, self.run.model)
+        given, mask = (mask_values(self.run, read, examples) if read else None for read in (parts.given, parts.mask))
+        if mask is None:
+            return [] if given is None else [given]
+        mask = mask != 0 if parts.compares else mask
+        return [mask if given is None else given[(slice(None), *[None] * parts.axes)] * mask]
 
 
 def opened(path: str) -> Run | Ensemble:

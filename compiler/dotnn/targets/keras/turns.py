@@ -147,7 +147,7 @@ class _Script:
         called |= used_activations(network) | training.init_helpers(self.model)
         called |= {base_of(step.attrs) for step in self.model.steps if step.layer.expand}
         layers = paste.needed(called - {"locate", "DataError"}, PACKAGES)
-        modules = set().union(*(regime_modules(s.train) for s in self.sections))
+        modules = regime_modules(self.model.train).union(*(regime_modules(s.train) for s in self.sections))
         alone = self.draft.options.get("helpers") != "import"
         made = Parts(TEMPLATES, PACKAGES, layers, modules, alone, "turns")
         text = as_black(self.mark.off(assembled(made, self._context(layers)), words | network.words_made))

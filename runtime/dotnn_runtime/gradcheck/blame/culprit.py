@@ -208,7 +208,7 @@ class _Inquiry:
         From one that calls a cotangent by another name it may be. From one that stores or sums a name it is not where
         the line that makes what is called so is suspected, too.
         """
-        if order == 0:
+        if order == 0 or site is self.sites[0]:
             return _maker(site, self.sites) is not None
         if not only_reads(site):
             return False
@@ -234,8 +234,9 @@ class _Inquiry:
         """
         if self.event.stopped is None or not repair.only_removes:
             return repair.only_removes
-        now = self.bench.again(self.event.place, kept={self.event.place}).at(self.event.place)
-        return repair.site.number != self.event.site.number and now is not None and now.stopped is None
+        own = self.event.site.number
+        self.bench.again(kept=())
+        return repair.site.number != own and self.bench.follower.executions(own) > self.event.execution
 
     def _nearness(self, site: Site, order: int) -> int:
         """Return in which order equal repairs are preferred: the event's own, that of a count, those of its readers."""
@@ -247,7 +248,9 @@ class _Inquiry:
         What is missing from a product is missing from the first line that it could be added to.
         """
         made = [e.number for e in self.state.of_site(site.number, before=self.event) if e.seeded]
-        return made[-1] - self.event.number if made else order
+        if made or site.number == self.event.site.number:
+            return (made[-1] if made else self.event.number) - self.event.number
+        return order + 1
 
     def _execution(self, site: Site) -> int:
         """Return when a site was executed last before the event."""

@@ -65,6 +65,7 @@ def edits(whole: ast.expr, names: Mapping[str, Any], script: Script, tier: int) 
     arrays = _arrays(names)
     if tier == 1:
         yield from _renamed(whole, arrays)
+        yield from _other_bounds(whole, names)
     kind = (changes, _swapped(arrays, names, script.keywords), _wrapped, _extended(arrays, script.slopes))[tier]
     for part, rebuild in _places(whole):
         for new in kind(part) if isinstance(part, ast.expr) else ():
@@ -79,6 +80,17 @@ def _other_counts(whole: ast.expr, arrays: Mapping[str, Any], tier: int) -> Iter
     for part, rebuild in _places(whole) if counts else ():
         for term in (["1"] if tier == 0 else sizes) if id(part) in counts else ():
             yield from (cast(ast.expr, rebuild(parsed(f"a {sign} {term}", a=part))) for sign in "+-")  # type: ignore[arg-type]
+
+
+def _other_bounds(whole: ast.expr, names: Mapping[str, Any]) -> Iterator[ast.expr]:
+    """Yield an expression with a number more in the bound of a slice: `i : i + rows` for `i : i`."""
+    numbers = [name for name, value in names.items() if type(value) is int]
+    slices = [p for s in ast.walk(whole) if isinstance(s, ast.Slice) for p in ast.walk(s)]
+    inside = {id(part): part.id for part in slices if isinstance(part, ast.Name) and part.id in numbers}
+    for part, rebuild in _places(whole) if inside else ():
+        terms = [n for n in numbers if n != inside[id(part)]] if id(part) in inside else []
+        for text in ("a + b", "a - b"):
+            yield from (cast(ast.expr, rebuild(parsed(text, a=part, b=parsed(n)))) for n in terms)  # type: ignore[arg-type]
 
 
 def _renamed(whole: ast.expr, arrays: Mapping[str, Any]) -> Iterator[ast.expr]:
@@ -119,8 +131,8 @@ def _places(whole: ast.expr) -> Iterator[tuple[ast.AST, Rebuild]]:
             if isinstance(value, ast.AST):
                 unread.append((value, partial(_with_field, node, rebuild, name)))
             elif isinstance(value, list):
-                unread += [(e, partial(_with_element, node, rebuild, name, i)) for i, e in enumerate(value)
-                           if isinstance(e, ast.AST)]  # fmt: skip
+                inner = ((i, e) for i, e in enumerate(value) if isinstance(e, ast.AST))
+                unread += [(e, partial(_with_element, node, rebuild, name, i)) for i, e in inner]
 
 
 def _with_field(node: ast.AST, rebuild: Rebuild, name: str, new: ast.AST) -> ast.AST:

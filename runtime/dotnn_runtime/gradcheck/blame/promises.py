@@ -86,10 +86,9 @@ class Promises:
 
     def _is_all(self, event: Event) -> bool:
         """Whether nothing else is summed with an event: e + e, where e is what each factor of h * h sends back."""
-        start = event.name.partition(EDGE)[0] + EDGE
-        read = (names_in(user.site.node) for user in self.consumers[event.number])
-        shares = ([name for name in names if name.startswith(start)] for names in read)
-        return any(len(some) > 1 and set(some) == {event.name} for some in shares)
+        values = (getattr(user.site.node, "value", user.site.node) for user in self.consumers[event.number])
+        read = ({name for name in names_in(value) if name.startswith("d_")} for value in values)
+        return any(names == {event.name} for names in read)
 
     def _nodes(self, made: Event, partners: tuple[int, ...], whole: bool) -> list[Node]:
         """Return the nodes of a value under its name; of a whole cotangent the first one, which all readings are of."""
