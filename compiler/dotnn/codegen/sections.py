@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dotnn.codegen import learning_rate, training
 from dotnn.codegen.called import Names
 from dotnn.codegen.parts import Part
-from dotnn.model.model import EarlyStop, Handed, Model, Train, Turn
+from dotnn.model.model import EarlyStop, Handed, Model, StopAfter, Train, Turn
 from dotnn.model.turns import alone
 
 
@@ -20,6 +20,8 @@ class Section:
     added: Sequence[Part] = ()
     """What its settings add to the loop, in the words of a style."""
     turn: Turn | None = None
+    limit: StopAfter | None = None
+    """How long it trains together with others; the only training has it among its own rules."""
 
     @property
     def name(self) -> str:
@@ -115,4 +117,5 @@ class Section:
 
 def sections_of(model: Model) -> tuple[Section, ...]:
     """Return the sections of a model in their order."""
-    return tuple(Section(alone(model, turn), turn=turn) for turn in model.turns)
+    limit = training.time_limit(model.train)
+    return tuple(Section(alone(model, turn), turn=turn, limit=limit) for turn in model.turns)

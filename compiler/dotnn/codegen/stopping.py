@@ -8,15 +8,15 @@ from dotnn.codegen import training, tree
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.loop_words import RECORD, Words
 from dotnn.codegen.sections import Section
-from dotnn.model.model import EarlyStop, StopWhen
+from dotnn.model.model import EarlyStop, StopAfter, StopWhen
 
 SPENT = 'state["stopped_by"] != "epochs"'
 """Once rules have ended the training."""
 
 
 def stops(sections: Sequence[Section]) -> bool:
-    """Whether a rule may end one of them."""
-    return any(s.stops for s in sections)
+    """Whether a rule may end one of them, or all together."""
+    return any(s.stops or s.limit for s in sections)
 
 
 def kept(sections: Sequence[Section], words: Words) -> dict[str, str]:
@@ -51,6 +51,10 @@ def rules(sections: Sequence[Section], words: Words) -> Iterator[tree.Stmt]:
     if sections[0].name and all(s.stops for s in sections):
         why = '"; ".join(f"{name}: {why}" for name, why in state["ended"].items())'
         yield tree.If('all(state["ended"].values())', (tree.assign('state["stopped_by"]', why),))
+    limit = sections[0].limit
+    if limit is not None:
+        late = f'state["stopped_by"] == "epochs" and {_late(limit, words)}'
+        yield tree.If(late, (tree.assign('state["stopped_by"]', literal(minutes(limit.minutes))),))
 
 
 def _rules(section: Section, words: Words) -> Iterator[tree.Stmt]:
@@ -76,7 +80,12 @@ def _time_limit(section: Section, words: Words) -> Iterator[tree.Stmt]:
     limit = training.time_limit(section.train)
     if limit is not None:
         ends = tree.assign(section.ended, literal(minutes(limit.minutes)))
-        yield tree.If(f"{words.seconds} > {60 * limit.minutes!r}", (ends,))
+        yield tree.If(_late(limit, words), (ends,))
+
+
+def _late(limit: StopAfter, words: Words) -> str:
+    """Return the condition that the time is over."""
+    return f"{words.seconds} > {60 * limit.minutes!r}"
 
 
 def early_rule(section: Section, words: Words, record: str = RECORD) -> tree.Stmt:

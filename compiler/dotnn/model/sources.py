@@ -42,7 +42,7 @@ class SourceReader:
             return self._of_file(call, {})
         inner = call.args[0].value if call.args else None
         if not isinstance(inner, nodes.Call) or not getattr(SOURCES.get(inner.func.id), "located", False):
-            raise Fail(messages.data.windows_form(call.span, "windows are those of a table"))
+            raise Fail(messages.data.windows_form(call.span, "windows are those of a csv table"))
         return self._of_file(inner, read_spans(call, self.section.constants, self.declared), call.span)
 
     def _of_file(self, call: nodes.Call, spans: Mapping[str, tuple[int, int]], span: Span | None = None) -> FileSource:

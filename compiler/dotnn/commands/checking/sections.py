@@ -50,7 +50,7 @@ def _beside(module: ModuleType, fresh: Compilation, seed: int) -> Iterator[Check
     """Yield whether a script computes and trains what its spec says; a loop that nothing ends early is compared."""
     parts = parts_of(fresh)
     yield from alike(module, parts, "this", seed)
-    if not any(turn.train.stops or turn.train.setting("average") for turn in fresh.model.turns):
+    if not any(turn.train.stops for turn in fresh.model.turns):
         yield from in_turn(module, parts, "this", seed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial, reduce
 
 from dotnn.ir.expr import (
     FUNCTIONS,
@@ -235,7 +236,7 @@ def _whole(expr: Expr) -> int:
 
 
 def _einsum(e: Elements, call: Call) -> Array:
-    """Return a product in Einstein's notation: its own letters are the indices."""
+    """Return a product, or one operand, in Einstein's notation: its own letters are the indices."""
     equation, *operands = positional(call.args)
     text = plain_value(equation)
     assert isinstance(text, str)
@@ -249,7 +250,7 @@ def _einsum(e: Elements, call: Call) -> Array:
         summed = {c: e.index(size, c) for c, size in sizes.items() if c not in known}
         known |= summed
         body = [x.at([known[c] for c in some]) for some, x in zip(letters, parts, strict=True)]
-        return over("sum", Binary("*", *body), summed.values())
+        return over("sum", reduce(partial(Binary, "*"), body), summed.values())
 
     return Array(tuple(sizes[c] for c in result), at)
 

@@ -21,7 +21,7 @@ from dotnn.model.model import Model
 from dotnn.running.told_by_data import classes_from_one
 from dotnn.targets.base import Draft
 from dotnn.targets.keras import optimizer, parameters, training_loop
-from dotnn.targets.keras.cells import BASE
+from dotnn.targets.keras.cells import base_of
 from dotnn.targets.keras.layout import as_black
 from dotnn.targets.keras.loss import loss_lines
 from dotnn.targets.keras.lowered import PACKAGES
@@ -69,7 +69,7 @@ def script(draft: Draft) -> str:
     pasted = paste.called_in(
         "\n".join([*network.lines, *network.functions.values(), *losses]), PACKAGES
     ) | used_activations(network)
-    pasted |= {BASE} if any(step.layer.expand for step in model.steps) else set()
+    pasted |= {base_of(step.attrs) for step in model.steps if step.layer.expand}
     layers = paste.needed((pasted | training.init_helpers(model)) - {"locate", "DataError"}, PACKAGES)
     context: dict[str, object] = {
         **header(model, draft.facts, draft.style.name),

@@ -36,7 +36,7 @@ from dotnn.passes.build import build
 from dotnn.running.told_by_data import classes_from_one
 from dotnn.targets.base import Draft
 from dotnn.targets.keras import optimizer
-from dotnn.targets.keras.cells import BASE
+from dotnn.targets.keras.cells import base_of
 from dotnn.targets.keras.layout import as_black
 from dotnn.targets.keras.loss import lines_of
 from dotnn.targets.keras.lowered import PACKAGES
@@ -145,9 +145,9 @@ class _Script:
         losses = [line for part in self.parts for line in part.lines]
         called = paste.called_in("\n".join([*network.lines, *network.functions.values(), *losses]), PACKAGES)
         called |= used_activations(network) | training.init_helpers(self.model)
-        called |= {BASE} if any(step.layer.expand for step in self.model.steps) else set()
+        called |= {base_of(step.attrs) for step in self.model.steps if step.layer.expand}
         layers = paste.needed(called - {"locate", "DataError"}, PACKAGES)
-        modules = set().union(*(regime_modules(s.train) for s in self.sections))
+        modules = regime_modules(self.model.train).union(*(regime_modules(s.train) for s in self.sections))
         alone = self.draft.options.get("helpers") != "import"
         made = Parts(TEMPLATES, PACKAGES, layers, modules, alone, "turns")
         text = as_black(self.mark.off(assembled(made, self._context(layers)), words | network.words_made))

@@ -156,7 +156,7 @@ class _Script:
         names = names_of(*(graph for part in parts for graph in (part.graph, part.step, part.prediction)))
         called = set().union(*(part.helpers for part in self.parts)) | training.init_helpers(self.model)
         formulas = paste.needed(called - {"locate"})
-        used = set().union(*(modules(part.section.train) for part in self.parts))
+        used = modules(self.model.train).union(*(modules(part.section.train) for part in self.parts))
         alone = self.draft.options.get("helpers") != "import"
         made = Parts(TEMPLATES, paste.SCRIPT, formulas, used, alone, "turns")
         text = self.mark.off(assembled(made, self._context(formulas)), names)

@@ -41,9 +41,13 @@ def changed(node: ast.AST, fields: Mapping[str, Any]) -> ast.AST:
 
 
 _OTHER: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
-    ast.Add: (ast.Sub, ast.Mult), ast.Sub: (ast.Add, ast.Mult), ast.Mult: (ast.Div, ast.Add), ast.Div: (ast.Mult,),
-    ast.Mod: (), ast.Pow: (),
-}  # fmt: skip
+    ast.Add: (ast.Sub, ast.Mult),
+    ast.Sub: (ast.Add, ast.Mult),
+    ast.Mult: (ast.Div, ast.Add),
+    ast.Div: (ast.Mult,),
+    ast.Mod: (),
+    ast.Pow: (),
+}
 
 
 def changes(part: ast.expr) -> Iterator[ast.expr]:
@@ -145,9 +149,15 @@ def _joined(terms: Sequence[str]) -> str:
 
 _OTHER_METHOD = {"sum": "mean", "mean": "sum", "max": "min", "min": "max", "argmax": "argmin"}
 _OTHER_FUNCTION = {
-    "zeros_like": "ones_like", "sin": "cos", "cos": "sin", "exp": "tanh", "add": "subtract", "maximum": "minimum",
-    "minimum": "maximum", "ones_like": "zeros_like",
-}  # fmt: skip
+    "zeros_like": "ones_like",
+    "sin": "cos",
+    "cos": "sin",
+    "exp": "tanh",
+    "add": "subtract",
+    "maximum": "minimum",
+    "minimum": "maximum",
+    "ones_like": "zeros_like",
+}
 
 
 def _other_calls(part: ast.Call) -> Iterator[ast.expr]:

@@ -131,8 +131,8 @@ def _places(whole: ast.expr) -> Iterator[tuple[ast.AST, Rebuild]]:
             if isinstance(value, ast.AST):
                 unread.append((value, partial(_with_field, node, rebuild, name)))
             elif isinstance(value, list):
-                unread += [(e, partial(_with_element, node, rebuild, name, i)) for i, e in enumerate(value)
-                           if isinstance(e, ast.AST)]  # fmt: skip
+                inner = ((i, e) for i, e in enumerate(value) if isinstance(e, ast.AST))
+                unread += [(e, partial(_with_element, node, rebuild, name, i)) for i, e in inner]
 
 
 def _with_field(node: ast.AST, rebuild: Rebuild, name: str, new: ast.AST) -> ast.AST:

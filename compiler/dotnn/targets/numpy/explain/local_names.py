@@ -20,8 +20,20 @@ from dotnn.targets.numpy.explain.spec_text import SpecText
 FEW_PARAMS = 4
 """So many parameters of a layer or block are arguments of its function; more come as a dict."""
 OWN = {
-    "np", "math", "params", "batch", "cache", "training", "rng", "d_loss", "outputs", "grads", "part", "loss", "PARAMS",
-}  # fmt: skip
+    "np",
+    "math",
+    "params",
+    "batch",
+    "cache",
+    "training",
+    "rng",
+    "d_loss",
+    "outputs",
+    "grads",
+    "part",
+    "loss",
+    "PARAMS",
+}
 """The words of the functions themselves."""
 Wanted = dict[Hashable, list[str]]
 

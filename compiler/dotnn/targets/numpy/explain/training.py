@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dotnn.codegen import augmenting, learning_rate, tree, turns
+from dotnn.codegen import augmenting, learning_rate, stopping, tree, turns
 from dotnn.codegen import training as common
 from dotnn.codegen.called import Names
 from dotnn.codegen.epochs import HEAD, Loop
@@ -189,7 +189,7 @@ class TrainingWriter:
         now |= {"rng": "rng.bit_generator.state"} if self._uses_rng() else {}
         now |= {"grads": "grads"} if self._keeps_gradient() else {}
         body = [*(self._full_batch() if self.ahead else self._batches()), *self.around.after(now)]
-        return tree.For(WHILE if any(s.stops for s in self.sections) else HEAD, tuple(body))
+        return tree.For(WHILE if stopping.stops(self.sections) else HEAD, tuple(body))
 
     def _full_batch(self) -> Iterator[tree.Stmt]:
         yield from self._step(self.first)

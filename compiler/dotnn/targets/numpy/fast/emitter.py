@@ -202,13 +202,8 @@ class FastEmitter(PlanWriter):
 
     def seed(self, value: Value) -> str | None:
         """Return the cotangent of a loss as an expression, if it is known before the step runs."""
-        if self.graph.seed is not None and value.id == self.graph.seed.id:
-            return "d_loss"
-        node = self.producers.get(value.id)
-        if node is None or node.op not in ("scale", "pass_on"):
-            return None
-        inner = self.seed(node.ins[0])
-        return inner if inner is None or node.op == "pass_on" else f"{node.attrs['factor']} * {inner}"
+        factors = self.placed.cotangent(value)
+        return None if factors is None else "".join(f"{factor} * " for factor in factors) + "d_loss"
 
     def with_gradient(self, node: Node) -> Node | None:
         """Return the node of a loss's gradient, if both are written together."""

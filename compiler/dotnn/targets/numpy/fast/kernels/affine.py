@@ -29,11 +29,10 @@ def _affine(e: Step, node: Node) -> bool:
     else:
         times(e, weight, x, node.out)
         source = out
-    if len(node.ins) == 3:
-        column = e.bind(f"{node.ins[2].name}_column", f"{node.ins[2].name}[:, None]")
-        e.run(f"add({source}, {column}, {out})")
-    elif source != out:
+    if source != out and len(node.ins) == 2:
         e.run(f"copyto({out}, {source})")
+    for vector in node.ins[2:]:
+        e.run(f"add({source}, {per_feature(e, vector.name)}, {out})")
     return True
 
 
