@@ -28,10 +28,6 @@ BESIDE = {
         "a kernel of the wrong shape is seen first where the helper stops at it; the line itself is blamed second",
     ("image", "conv2d: stride forgotten for W"):
         "the product in the helper is seen first; the call is named behind it, as what the error may be in",
-    ("steps", "d_h_from_u_conv1d_transpose = conv1d(d_u_conv1d_transpose, np.swapaxes(u_W, -1, -2))"):
-        "a kernel of the wrong shape is seen where the helper stops at it",
-    ("steps", "conv1d: stride forgotten for x"):
-        "the call is to blame, but a change of the helper's own line makes it right, too",
     ("shared", "d_distance = one_element_off(d_distance_from_multiply + d_distance_from_multiply)"):
         "the sum of a value with itself: half of the fault in the one share makes it right, too",
 }  # fmt: skip
