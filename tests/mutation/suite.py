@@ -30,6 +30,11 @@ EQUIVALENT = [
         r"(image|groups): seen = x\[:, i:i \+ i \+ rows|blocks: seen = .*j:j \+ j \+ columns",
         "behind the second row, or column, of a kernel of two the array ends, and with it the slice that is too long",
     ),
+    (
+        "doubled_term",
+        r"blocks: return d_x\[.*left:left \+ size\[1\] \+ size\[1\]",
+        "where there is no border on the right, the slice that is too long ends where the array does",
+    ),
     ("dropped_term", r"top:-bottom|left:-right", "an index below 0 counts from the end"),
     ("tie", r"v >= 0\.1", "a jump: there is no derivative at it"),
     ("lost_minus", r"padded\(x, pad, np\.inf\)", "a border that is larger than all is not the maximum, either"),

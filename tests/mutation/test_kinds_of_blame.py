@@ -36,9 +36,6 @@ KINDS = {
         "d_h_from_u_conv1d_transpose = conv1d(d_u_conv1d_transpose, np.swapaxes(u_W, -1, -2))",
     ),
     "a divisor forgotten beside a comparison": ("bce_scaled", "missed_divisor", "return p > 1e-07"),
-    "nothing sent back from outside a loop": (
-        "recomputed", "cut_off", "d_parts = d_y.reshape(-1, 2, 3, 4) * 0",
-    ),
     "the cotangent itself forgotten": ("normed", "lost_factor", "d_unit = gamma"),
     "a side of a branch that the first points do not take": (
         "formula", "swapped_branches",

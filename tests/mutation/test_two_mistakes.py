@@ -39,7 +39,7 @@ def test_of_two_mistakes_next_to_each_other_no_pair_is_made():
     right = right_script("chain")
     mutants = [m for m in suite.line_mutants("chain") if len(m.lines) == 1]
     one = mutants[0]
-    near = [m for m in mutants if abs(m.lines[0] - one.lines[0]) <= 1]
+    near = [m for m in mutants if abs(m.lines[0] - one.lines[0]) <= 1 and m.change != one.change]
     far = next(m for m in mutants if m.lines[0] > one.lines[0] + 2)
     assert all(pairs.paired(right, one, m) is None for m in near)
     pair = pairs.paired(right, one, far)

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-import numpy as np
-
 from ..tracing.run import Event, Frame
 from ..tracing.weave import Site
 from .assess import Assessment
@@ -76,13 +74,8 @@ class _Search:
                 if number in seen or number < self.run_.start_of_backward:
                     continue
                 seen.add(number)
-                if not self._is_known_right(dep) or only_reads(dep.site) or self._is_summed(dep):
+                if not dep.seeded or not self.state.is_right(dep) or only_reads(dep.site) or self._is_summed(dep):
                     unread.append(dep)
-
-    def _is_known_right(self, dep: Event) -> bool:
-        """Whether an event is right; of one that is zero, and should be nobody knows what, that is not said."""
-        void = dep.value is not None and not np.any(dep.value) and self.state.expected.of(dep) is None
-        return dep.seeded and not void and self.state.is_right(dep)
 
     def _is_summed(self, dep: Event) -> bool:
         """Whether the event is but a sum of another, of which no name says what it should be."""

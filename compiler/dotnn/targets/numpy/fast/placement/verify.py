@@ -168,7 +168,8 @@ class _Machine:
     def _run_loop(self, loop: ast.For) -> None:
         both = [list(memory.evaluate(loop.iter)) for memory in (self.apart, self.placed)]
         made = {n.id for n in ast.walk(loop) if isinstance(n, ast.Name)}
-        carried = {entering: leaving for entering, leaving in self.plan.carried.items() if entering in made}
+        # The body may read a state without making the next one under its name, or make one that it does not read.
+        carried = {entering: leaving for entering, leaving in self.plan.carried.items() if {entering, leaving} & made}
         for pair in zip(*both, strict=True):
             for memory, value in zip((self.apart, self.placed), pair, strict=True):
                 memory.names |= _bound(loop.target, value)
