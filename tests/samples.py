@@ -221,6 +221,10 @@ EXPRESSION_SPECS += [("parameters", f"{OWN_PARAMETERS} {layer_spec('x -> P')}")]
 
 LAYER_CALLS = [(name, call) for name, layer in LAYERS.items() for call in calls(layer)]
 LAYER_SPECS = [(name, layer_spec(call)) for name, call in LAYER_CALLS]
+"""Every layer alone in a network: where a failure should say which it is."""
+_TOGETHER = [LAYER_CALLS[first : first + 8] for first in range(0, len(LAYER_CALLS), 8)]
+LAYERS_TOGETHER = {" ".join(name for name, _ in some): layer_spec(*(call for _, call in some)) for some in _TOGETHER}
+"""The same calls, some side by side: for what holds of all, and takes long to begin with."""
 
 
 STAGES = {"unit": ["-> sigmoid", "-> sigmoid -> scale(0.9)"], "class": ["-> softmax", "-> softmax -> scale(0.9)"]}
