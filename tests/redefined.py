@@ -88,6 +88,7 @@ TWICE = {
         "h = x -> dense(WIDTH)  g = CALL  output y = g -> dense(WIDTH)", "loss = mse(y, t)")),
     "mse": _loss("mean((y - t)^2)", "mse(y, t)"),
     "half_sse": _loss("sum((t - y)^2) / 2", "half_sse(y, t)", more=", reduce = sum"),
+    "sse": _loss("sum((t - y)^2)", "sse(y, t)", more=", reduce = sum"),
     "l1": _loss("mean(abs(y - t))", "l1(y, t)"),
     "huber": _loss("mean(where(abs(y - t) <= 1, (y - t)^2 / 2, abs(y - t) - 0.5))", "huber(y, t)"),
     "hinge": _loss("mean(max(1 - t * y, 0))", "hinge(y, t)"),

@@ -22,6 +22,7 @@ CALLS = {
         "rnn(table, marks, 3, returns = sequence, act = relu, reverse = true)",
         "STEPS -> rnn(2, truncate = 3, returns = sequence)",
         "IMAGE -> reshape([10, 4]) -> rnn(2, recompute = 5, reverse = true, returns = sequence)",
+        "IMAGE -> reshape([10, 4]) -> rnn(2, recompute = 4, reverse = true, truncate = 2, returns = sequence)",
     ],
     "lstm": [
         "table -> lstm(3, returns = sequence, truncate = 1)",
@@ -39,6 +40,14 @@ CALLS = {
     "padding_mask": ["rnn(table, marks -> padding_mask, 2, dropout = 0.4, recurrent_dropout = 0.3)"],
     "gaussian_noise": ["x -> gaussian_noise(0.3)", "table -> gaussian_noise(1.7)"],
     "sequence_dropout": ["table -> sequence_dropout(0.4)"],
+    "concat": [
+        "concat(x, u -> dense(2))",
+        "concat(table, table -> tanh, axis = 0)",
+        "concat(IMAGE, IMAGE -> maxpool([1, 2], 1, same), IMAGE -> conv2d(2, 1), axis = 1)",
+    ],
+    "stack": ["stack(x, u, v)", "stack(table, table -> tanh, axis = -1)", "stack(x, u, axis = 1) -> dense(3)"],
+    "permute": ["table -> permute([1, 0]) -> dense(3)", "IMAGE -> permute([2, 0, 1]) -> conv2d(2, 2)"],
+    "repeat_vector": ["x -> repeat_vector(3) -> rnn(2)"],
     "select": [
         "select(x -> dense(2), u, v)",
         "select(x -> dense(3), u, v, u -> tanh)",
@@ -196,6 +205,10 @@ EXPRESSIONS = {
     "table[1] + table[0, :] * table[-2:, :][1]": "table[:, 1] + table[:, 0] * table[:, 1]",
     "table[:, 2] * x[1:3]": "table[:, :, 2] * x[:, 1:3]",
     "concat(x[2:], x[:-3], x[-1:])": "np.concatenate([x[:, 2:], x[:, :1], x[:, 3:]], 1)",
+    "stack(x, u)[1] * stack(x, u, v, axis = -1)[:, 2] + repeat_vector(x, 3)[2]": "u * v + x",
+    "permute(table, [1, 0]) + concat(table, 2 * table, axis = -2)[1:3].T":
+        "np.swapaxes(table, 1, 2) + np.stack([table[:, 1], 2 * table[:, 0]], axis=-1)",
+    "permute(stack(table, -table, axis = 1), [2, 0, 1])[0, :, 1]": "-table[:, :, 0]",
     "table @ table.T - 1": "np.einsum('bij,bkj->bik', table, table) - 1",
     "(table.T @ table)[:, 1] / 3": "np.einsum('bij,bi->bj', table, table[:, :, 1]) / 3",
 }  # fmt: skip
@@ -208,6 +221,10 @@ EXPRESSION_SPECS += [("parameters", f"{OWN_PARAMETERS} {layer_spec('x -> P')}")]
 
 LAYER_CALLS = [(name, call) for name, layer in LAYERS.items() for call in calls(layer)]
 LAYER_SPECS = [(name, layer_spec(call)) for name, call in LAYER_CALLS]
+"""Every layer alone in a network: where a failure should say which it is."""
+_TOGETHER = [LAYER_CALLS[first : first + 8] for first in range(0, len(LAYER_CALLS), 8)]
+LAYERS_TOGETHER = {" ".join(name for name, _ in some): layer_spec(*(call for _, call in some)) for some in _TOGETHER}
+"""The same calls, some side by side: for what holds of all, and takes long to begin with."""
 
 
 STAGES = {"unit": ["-> sigmoid", "-> sigmoid -> scale(0.9)"], "class": ["-> softmax", "-> softmax -> scale(0.9)"]}

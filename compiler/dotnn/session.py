@@ -181,12 +181,6 @@ class Compilation:
         """The compilation of each of several sections that take turns, as if it were the only one."""
         return {turn.name: Compilation.of(model, self.sets, check=self.check) for turn, model in sections(self.model)}
 
-    def of_one(self, command: str) -> Compilation:
-        """Return this compilation. Raises `CompileError` where several sections take turns, which `command` cannot."""
-        if self.model.turns:
-            raise CompileError([messages.turns.one_at_a_time(self.model.turns[0].span, command)], self.model.source)
-        return self
-
     def section(self, name: str | None) -> Compilation:
         """Return the compilation of one of several sections as if it were the only one: of the first if none is named.
 

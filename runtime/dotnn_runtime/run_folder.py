@@ -29,9 +29,19 @@ from dotnn_runtime.script.storage import (
 
 MANIFEST = "run.json"
 FILES = (
-    "spec.nn", "model.py", "weights.npz", "scaling.json", "history.csv", "metrics.json", "labels.json", "loss.svg",
-    "model.keras", "checkpoint.npz", "best.npz", "validations.csv",
-)  # fmt: skip
+    "spec.nn",
+    "model.py",
+    "weights.npz",
+    "scaling.json",
+    "history.csv",
+    "metrics.json",
+    "labels.json",
+    "loss.svg",
+    "model.keras",
+    "checkpoint.npz",
+    "best.npz",
+    "validations.csv",
+)
 """The files of a run, besides `run.json`."""
 
 

@@ -4,7 +4,7 @@ import ast
 import subprocess
 
 import pytest
-from samples import LAYER_SPECS, loss_settings, loss_spec
+from samples import LAYERS_TOGETHER, loss_settings, loss_spec
 from support import model_of, specs_for
 
 from dotnn.codegen.wrap import WIDTH
@@ -20,7 +20,7 @@ RULES = ["--select", "E,F,I,B,UP", "--ignore", "E402", "--line-length", str(WIDT
 def sample_specs() -> list[str]:
     """Every layer, and every loss with every kind of target."""
     losses = [loss_spec(f"{name}(y, t)", target, stage) for name, target, stage in loss_settings()]
-    return [spec for _, spec in LAYER_SPECS] + losses
+    return [*LAYERS_TOGETHER.values(), *losses]
 
 
 def scripts(options: Options) -> dict[str, str]:

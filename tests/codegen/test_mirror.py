@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fuzz.grow import spec
 from fuzz.trial import model_in
-from samples import LAYER_SPECS
+from samples import LAYERS_TOGETHER
 from support import OF_ONE, ROOT, SPECS, as_module, compiled, generic_point, model_of, module_of
 
 from dotnn.codegen.wrap import WIDTH
@@ -55,9 +55,9 @@ def test_every_spec(path, training):
     assert_as_the_graph_says(as_module(made.script, path), made.graph, training=training)
 
 
-@pytest.mark.parametrize("name", dict(LAYER_SPECS))
-def test_every_layer(name):
-    made = compile_model(model_of(dict(LAYER_SPECS)[name]), Options())
+@pytest.mark.parametrize("text", LAYERS_TOGETHER.values(), ids=LAYERS_TOGETHER)
+def test_every_layer(text):
+    made = compile_model(model_of(text), Options())
     module = as_module(made.script, ROOT / "test.nn")
     for training in (True, False):
         assert_as_the_graph_says(module, made.graph, training=training)
@@ -72,10 +72,10 @@ def _directional(module, params, batch, moved, name):
     )
 
 
-@pytest.mark.parametrize("name", dict(LAYER_SPECS))
-def test_one_complex_array_is_enough(name):
+@pytest.mark.parametrize("text", LAYERS_TOGETHER.values(), ids=LAYERS_TOGETHER)
+def test_one_complex_array_is_enough(text):
     """Whichever it is, a weight or an input, what is computed from it is complex, in every array on the way."""
-    made = compile_model(model_of(dict(LAYER_SPECS)[name]), Options(input_gradients=True))
+    made = compile_model(model_of(text), Options(input_gradients=True))
     module = as_module(made.script, ROOT / "test.nn")
     params, batch = generic_point(module)
     with warnings.catch_warnings():

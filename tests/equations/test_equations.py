@@ -112,6 +112,7 @@ IN_PARTS = {  # by the call: whether its last step comes first
     "rnn(2, recompute = 5, reverse = true, returns = sequence)": True,
     "lstm(2, recompute = 2, dropout = 0.3, recurrent_dropout = 0.4)": False,
     "lstm(2, recompute = 2, penalty = l2(0.1))": False,
+    "rnn(2, recompute = 4, reverse = true, returns = sequence)": True,
 }
 
 
@@ -130,7 +131,8 @@ def test_steps_that_are_computed_again(call, turned):
     )[1]
     for name, grad in values.grads.items():
         np.testing.assert_allclose(grads[name], grad, rtol=1e-11, atol=1e-13)
-    sent_back = {v.name for node in found.graph.phase("backward") for v in node.outs}
+    backward = (inner for node in found.graph.phase("backward") for inner in node.all_nodes())
+    sent_back = {v.name for node in backward for v in node.outs}
     kinds = set()
     for equation in equations_of(found):
         name = equation.value
@@ -141,10 +143,12 @@ def test_steps_that_are_computed_again(call, turned):
             is_so, wanted = observer.observed.whole[name], values.whole[name]
         elif name in values.steps:
             is_so, wanted = observer.observed.steps[name], [values.steps[name][step] for step in equation.steps]
+            wanted = wanted[-len(is_so) :] if name in sent_back else wanted[: len(is_so)]  # a rest has lines of its own
         else:
             parts = observer.observed.steps[name]
             parts = parts[::-1] if turned is not (name in sent_back) else parts
             is_so, wanted = np.concatenate(parts, axis=1), values.whole[name]
+            wanted = wanted[:, -is_so.shape[1] :] if turned else wanted[:, : is_so.shape[1]]
         np.testing.assert_allclose(is_so, wanted, rtol=1e-11, atol=1e-13, err_msg=name)
         kinds.add((name in observer.observed.whole, name in values.steps))
     assert {(True, False), (False, True)} <= kinds

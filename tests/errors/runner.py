@@ -1,6 +1,7 @@
 """Runs one case: the command of its first line, in its folder, as a user would."""
 
 import os
+import re
 import shlex
 import shutil
 import time
@@ -57,3 +58,8 @@ def run_case(spec: Path, scratch: Path) -> Outcome:
     words = command(spec)
     leaves = {"compile": ["-o", "-"], "train": ["--run", str(scratch / "run")]}
     return dotnn(*words, *leaves.get(words[0], []), folder=folder)
+
+
+def fits(expected: str, said: str) -> bool:
+    """Whether this was said, where `[…]` stands for any words: for members that a list in a message may yet get."""
+    return re.fullmatch(".*".join(map(re.escape, expected.split("[…]"))), said) is not None

@@ -66,11 +66,14 @@ class Drawing:
         given = {arg.name: found for arg in schema if (found := self._argument(arg)) is not None}
         return [f"{name} = {found.text}" for name, found in given.items()]
 
-    def arguments(self, schema: Sequence[Arg]) -> tuple[list[str], dict[str, Any]]:
-        """Return random arguments as the spec writes them, and the values of all, defaults included."""
+    def arguments(self, schema: Sequence[Arg], *, named: bool = False) -> tuple[list[str], dict[str, Any]]:
+        """Return random arguments as the spec writes them, and the values of all, defaults included.
+
+        Behind any number of operands they must be `named`.
+        """
         given = {arg.name: found for arg in schema if (found := self._argument(arg)) is not None}
         self._sort_ends(schema, given)
-        texts, by_place = [], True
+        texts, by_place = [], not named
         for arg in schema:
             if arg.name in given:
                 by_place = by_place and self.rng.random() < 0.7
@@ -125,6 +128,9 @@ class Drawing:
         yield from OTHERS
         for pairs in (True, False) * 3:
             yield self._list(pairs=pairs)
+        if not self.length:
+            order = self.rng.sample(range(axes := self.rng.randint(1, 3)), axes)
+            yield str(order), order
 
     def _list(self, *, pairs: bool) -> tuple[str, Any]:
         """Return a list of one to three numbers, or of pairs."""

@@ -169,7 +169,7 @@ class Body:
                 types = [real(*(self.rng.choice(self.sizes) for _ in range(4)))]
             if self.is_block and any(t.dtype != "real" or not t.example for t in types):
                 continue
-            texts, attrs = Drawing(self.rng, own=self.own).arguments(layer.args)
+            texts, attrs = Drawing(self.rng, own=self.own).arguments(layer.args, named=most is None)
             if layer.optional:
                 attrs[ROLES] = [*layer.inputs, *layer.optional][: len(types)]
             if not moods and any(attrs[name] for name in attrs if "dropout" in name):

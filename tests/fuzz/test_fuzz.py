@@ -31,7 +31,7 @@ def test_every_member_is_drawn():
     """Of every registry, in specs that compile: the generator cannot forget a member, however new it is."""
     missing = {(family, name) for family, members in REGISTRIES.items() for name in members}
     without_a_file = {("init", "file")}  # arrays from a file need the file: see `model_in`
-    for number in range(TURNS):
+    for number in range(2 * TURNS):
         model = model_of(spec(number, files=False))
         compile_model(model, Options())
         missing -= drawn(model)
@@ -97,7 +97,7 @@ def test_the_smallest_spec_with_an_lstm():
         except CompileError:
             return False
 
-    number = next(n for n in range(TURNS) if has_lstm(spec(n)) and "block" in spec(n))
+    number = next(n for n in range(10 * TURNS) if has_lstm(spec(n)) and "block" in spec(n))
     model = model_of(shrink(spec(number), has_lstm, seconds=20))
     assert [step.layer.name for step in model.steps] in (["lstm"], ["reshape", "lstm"])
     assert len(model.train.losses) == 1 and not model.train.metrics

@@ -1,6 +1,7 @@
 """Every op alone: the type it infers, and its VJP rule against the complex step of its own NumPy line."""
 
 import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from samples import (
     loss_settings,
     loss_spec,
 )
-from support import STYLES, complex_gradient, generic_point, model_of, module_of
+from support import STYLES, complex_gradient, generic_point, model_of, module_of, slope
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.interpret import evaluate, run
@@ -46,16 +47,19 @@ OP_CASES = [(spec, style) for spec in OP_SPECS for style in STYLES if style == "
 """A fast step has ops of its own where it puts layers together."""
 
 
+@cache
 def graph_and_values(spec, style):
-    """The finished graph of a spec, and the value of everything in it at a random point, in training mode."""
+    """The finished graph of a spec, and the value of everything in it at a random point, in training mode.
+
+    Both are read by several tests, and changed by none.
+    """
     graph = lower(model_of(spec), input_gradients=True, style=style)
     params, batch = generic_point(module_of(spec), 4, examples=6)
     return graph, run(graph, {**params, **batch}, rng=np.random.default_rng(4))
 
 
 def test_every_op_is_met_here():
-    graphs = (lower(model_of(spec), input_gradients=True, style=style) for spec, style in OP_CASES)
-    met = {node.op for graph in graphs for node in graph.all_nodes()}
+    met = {node.op for case in OP_CASES for node in graph_and_values(*case)[0].all_nodes()}
     assert set(OPS) - met <= {"columns", "pad_columns"}  # only in second derivatives
 
 
@@ -72,7 +76,8 @@ def test_ops_have_the_types_they_infer(spec, style):
 
 @pytest.mark.parametrize(("spec", "style"), OP_CASES)
 def test_the_rule_of_every_op(spec, style):
-    graph, values = graph_and_values(spec, style)
+    graph, found = graph_and_values(spec, style)
+    values = dict(found)
     drawn = {v.id for node in graph.nodes if node.rule.random for v in node.outs}
     drawn |= {node.out.id for node in graph.nodes if is_data(node)}
     rng = np.random.default_rng(5)
@@ -83,13 +88,11 @@ def test_the_rule_of_every_op(spec, style):
         values |= {v.id: anything(v, rng) for v in node.ins if v.id not in values}
         values.setdefault(node.out.id, evaluate(node, [values[v.id] for v in node.ins], None, True))
         sent = rng.standard_normal(np.shape(values[node.out.id]))
-        found = by_the_rule(node, values, sent)
+        gradients = by_the_rule(node, values, sent)
         for place, source in enumerate(node.ins):
             if source.type.dtype != "real" or source.role in DATA or source.id in drawn:
                 continue
-            expected = by_complex_step(node, values, sent, place)
-            got = np.zeros(expected.shape) if found[place] is None else found[place]
-            np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-12, err_msg=f"{node.op}, operand {place}")
+            assert_derivative(gradients[place], node, values, sent, place)
 
 
 DATA = ("target", "state")
@@ -123,11 +126,26 @@ def by_the_rule(node, values, sent):
     return [None if cotangent is None else env[cotangent.id] for cotangent in cotangents]
 
 
-def by_complex_step(node, values, sent, place):
-    """The gradient of the sum of `sent` times the op's value by the operand at `place`."""
+FEW = 12
+"""Operands of no more elements are differentiated by each of them, larger ones along directions."""
+
+
+def assert_derivative(gradient, node, values, sent, place):
+    """Compare a gradient by the operand at `place` with complex steps of the sum of `sent` times the op's value."""
     operands = [values[v.id] for v in node.ins]
+    at = np.asarray(operands[place])
 
     def weighted(x):
         return np.sum(sent * evaluate(node, [*operands[:place], x, *operands[place + 1 :]], None, True))
 
-    return complex_gradient(weighted, np.asarray(operands[place]))
+    given, told = np.zeros(at.shape) if gradient is None else gradient, f"{node.op}, operand {place}"
+    assert np.shape(given) == at.shape, told
+    if at.size <= FEW:
+        expected = complex_gradient(weighted, at)
+        np.testing.assert_allclose(given, expected, rtol=1e-10, atol=1e-12, err_msg=told)
+        return
+    rng = np.random.default_rng(6)
+    for direction in rng.uniform(0.5, 2, (3, *at.shape)) * rng.choice([-1, 1], (3, *at.shape)):
+        terms = given * direction
+        expected = slope(weighted, at, direction)
+        assert abs(terms.sum() - expected) <= 1e-12 * (1 + np.abs(terms).sum()), told

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -181,11 +182,29 @@ def test_a_smaller_ensemble_leaves_nothing_of_a_larger_one(runs):
     }  # fmt: skip
 
 
+def test_what_is_found_in_a_whole_is_what_is_found_in_each_member(runs):
+    """And its page has the figures that `evaluate` gives, and the same network."""
+    members = [f"mean/member{k}" for k in (1, 2, 3)]
+    each = [json.loads(dotnn("doctor", name, "--json", folder=runs).stdout) for name in members]
+    assert json.loads(dotnn("doctor", "mean", "--json", folder=runs).stdout) == {"run": "mean", "members": each}
+    said = [dotnn("doctor", name, folder=runs).stdout for name in members]
+    assert dotnn("doctor", "mean", folder=runs).stdout == "\n".join(said)
+    drawn = [dotnn("graph", "--run", name, "-o", "-", folder=runs).stdout for name in ("mean", "mean/member3")]
+    assert drawn[0] == drawn[1] and drawn[0].startswith("<svg")
+    text = dotnn("report", "mean", "-o", "-", folder=runs).stdout
+    ElementTree.fromstring(text.partition("\n")[2])
+    ids = re.findall(r' id="([^"]*)"', text)
+    assert len(ids) == len(set(ids)) and {f"diagnosis-member{k}" for k in (1, 2, 3)} <= set(ids)
+    figures = json.loads(dotnn("evaluate", "mean", "--json", folder=runs).stdout)
+    assert f"examples: accuracy {figures['metrics']['accuracy']:.4g}." in text
+    for one in figures["members"]:
+        assert f'<td class="number">{one["loss"]:.4g}</td>' in text
+
+
 def test_what_needs_one_run_says_so(runs):
-    for words in (["doctor", "mean"], ["graph", "--run", "mean"], ["generate", "mean"], ["report", "mean"]):
+    for words in (["graph", "--run", "mean", "--show", "curves"], ["generate", "mean"]):
         found = dotnn(*words, folder=runs)
         assert found.exit_code == 1 and "NN533" in found.stderr and "mean/member1" in found.stderr
-    assert dotnn("doctor", "mean/member2", folder=runs).exit_code == 0
     shutil.copytree(runs / "mean", runs / "broken")
     (runs / "broken" / "member2" / "weights.npz").unlink()
     for words in (["predict", "broken", "--input", "new.npz"], ["evaluate", "broken"]):

@@ -108,4 +108,4 @@ def test_a_file_on_the_command_line_says_them(folder, section, file):
     assert np.load(folder / "p.npz")["p"].shape[1] == classes
     assert dotnn("overfit", "any.nn", "--data", given, "--epochs", "2", folder=folder).exit_code in (0, 1)
     other = dotnn("train", "any.nn", "--data", str(folder / "none.npz"), "--run", "other", folder=folder)
-    assert other.exit_code == 1 and "is not defined" in other.stderr
+    assert other.exit_code == 1 and "there is no file" in other.stderr

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from support import model_of, module_of
+from support import STYLES, model_of, module_of
 
 from dotnn.codegen.training import rescaled
 from dotnn.ir.interpret import run
@@ -78,10 +78,16 @@ def test_lsuv_gives_every_layer_unit_variance(style):
         np.testing.assert_allclose(ratio, ratio.flat[0], rtol=1e-9)
 
 
-def test_lsuv_leaves_what_is_inside_of_a_layer():
-    spec = """model M { input x: [4, 3]  target t: [2]
-    output y = x -> multi_head_attention(2, 3) -> lstm(4) -> dense(2) }  train { loss = mse(y, t)  init = lsuv }"""
-    module = module_of(spec)
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize(
+    "layer", ["lstm(4)", "rnn(4, recompute = 2, returns = sequence) -> flatten", "gru(4, stateful = true)"]
+)
+def test_lsuv_leaves_what_is_inside_of_a_layer(layer, style):
+    """Also where a layer computes what it makes in parts."""
+    spec = f"""model M {{ input x: [4, 3]  target t: [2]
+    output y = x -> multi_head_attention(2, 3) -> {layer} -> dense(2) }}
+    train {{ loss = mse(y, t)  init = lsuv  shuffle = false }}"""
+    module = module_of(spec, style)
     data = {"x": np.random.default_rng(0).standard_normal((50, 4, 3)), "t": np.zeros((50, 2))}
     start, (params, _) = module.init_params(0), module.train(data, epochs=0)
     changed = {name for name, weight in params.items() if (weight != start[name]).any()}

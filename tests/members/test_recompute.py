@@ -27,7 +27,12 @@ WAYS = (
     "fading(x, 4, mask = m, initial = s, returns = sequence{}) -> gru(3{})",
     "x -> gru(12, dropout = 0.25, recurrent_dropout = 0.5, returns = sequence{})",  # as many units as there are steps
     "x -> fading(4, reverse = true, returns = sequence{})",
+    "x -> lstm(3, truncate = 2, returns = sequence{})",
+    "fading(x, 4, mask = m, truncate = 2, reverse = true, returns = sequence{})",
 )
+LENGTHS = (*((way, 4) for way in WAYS), *((way, 8) for way in WAYS), (WAYS[0], 1), (WAYS[0], 12), (WAYS[1], 7),
+           (WAYS[3], 5), ("x -> gru(3, truncate = 5, reverse = true{})", 10))  # fmt: skip
+"""Ways, and how long the parts of the twelve steps are: a third, two thirds with a rest, …"""
 
 
 def network(way, more="", style="explain"):
@@ -45,7 +50,7 @@ def kept(way, style):
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize(("way", "every"), [*((way, 4) for way in WAYS), (WAYS[0], 1), (WAYS[0], 12)])
+@pytest.mark.parametrize(("way", "every"), LENGTHS)
 def test_gradients_are_those_of_a_layer_that_keeps_everything(way, every, style):
     plain, module = kept(way, style), network(way, f", recompute = {every}", style)
     params, batch = generic_point(plain, 1, examples=4)

@@ -54,11 +54,30 @@ SCHEDULES = {
       where(step + 1 < rise,
             lr / low + (lr - lr / low) * (1 + cos(pi * (step + 1 - rise) / (rise - 1))) / 2,
             lr / low / 1e4 + (lr - lr / low / 1e4) * (1 + cos(pi * (step + 1 - rise) / (steps - rise))) / 2)""",
+    "warmup(0.1, over = 7)": "schedule mine(lr, over = 7) = lr * min(step / over, 1)",
+    "cyclic(0.1, 0.01, every = 5, factor = 0.5)": """schedule mine(lr, low = 0.01, every = 5) =
+      low + (lr - low) * 0.5 ^ floor(step / every) * (1 - abs(2 * (step mod every) / every - 1))""",
+    "restarts(0.1, every = 5, end = 0.02)": """schedule mine(lr, every = 5, end = 0.02) =
+      end + (lr - end) * (1 + cos(pi * (step mod every) / every)) / 2""",
+    "power(0.1, over = 6, power = 1.5)": "schedule mine(lr, over = 6) = lr / (1 + step / over) ^ 1.5",
+    "polynomial(0.1, power = 1.5, warmup = 3)": """schedule mine(lr, rise = 3) =
+      where(step < rise, lr * step / rise, lr * (1 - (step - rise) / (steps - rise)) ^ 1.5)""",
 }
 """Schedules of the language, defined once more."""
+ON_WEIGHTS = {
+    "l1(0.02)": ("decay", "penalty mine(w, s = 0.02) = s * sum(abs(w))"),
+    "l2(0.02)": ("decay", "penalty mine(w, s = 0.02) = s * sum(w^2)"),
+    "max_norm(0.8)": ("constraint", "constraint mine(w) = w * min(0.8 / max(sqrt(sum(w^2, axis = 0)), 1e-30), 1)"),
+    "bounds(-0.3, 0.2)": ("constraint", "constraint mine(w) = clip(w, -0.3, 0.2)"),
+}
+"""Penalties and constraints of the language, defined once more."""
 REGIMES = {
     **{call: (f"optim = {call}", text, "optim = mine") for call, text in OPTIMIZERS.items()},
     **{call: (f"optim = adam({call})", text, "optim = adam(mine(0.1))") for call, text in SCHEDULES.items()},
+    **{
+        call: (f"optim = sgd(0.1)  {key} = {call}", text, f"optim = sgd(0.1)  {key} = mine")
+        for call, (key, text) in ON_WEIGHTS.items()
+    },
 }
 
 

@@ -12,11 +12,11 @@ import pytest
 from members.test_resume import assert_same_run, keeping
 from members.test_settings import CALLS
 from regimes import SCHEDULE_CALLS
-from support import STYLES, model_of, module_of
+from support import ROOT, STYLES, as_module, model_of
 
 from dotnn.core.diagnostics import CompileError
 from dotnn.model.settings import ALL, EACH, SETTINGS
-from dotnn.session import Compilation
+from dotnn.session import Compilation, Options, compile_model
 
 HEAD = """model M {{ input x: [3]  {mask}target t: [2]
   output h = x -> dense(4, tanh) {middle}
@@ -99,7 +99,7 @@ def test_a_regime_beside_everything_else(row, form):
             continue
         data, runs = examples(column), []
         for style in STYLES:
-            module, states = module_of(text, style), []
+            module, states = as_module(compile_model(model_of(text), Options(style)).script, ROOT / "test.nn"), []
             runs.append(module.train(data, dtype=np.float64, on_epoch=keeping(states)))
             assert_same_run(module.train(data, dtype=np.float64, resume=copy.deepcopy(states[0])), runs[-1])
         for name, w in runs[0][0].items():

@@ -1,16 +1,13 @@
-"""The blocks and cells of the standard library against Keras, or loops of plain NumPy; they train, and are checked."""
+"""The blocks and cells of the standard library against Keras, or loops of plain NumPy."""
 
 import math
 
 import numpy as np
 import pytest
-from fuzz.trial import attempt
 from scipy.special import expit
-from support import STYLES, assert_gradients, double_precision, generic_point, model_of, module_of
-from tensorflow_target.test_parity import agrees
+from support import STYLES, assert_gradients, double_precision, generic_point, module_of
 
 from dotnn.model.linking import library
-from dotnn.syntax import nodes
 
 
 def in_keras(layer, weights, x):
@@ -149,15 +146,10 @@ def test_everything_is_compared_here():
     assert {call.partition("(")[0] for call in NETWORKS} | {"vae_sample"} == offered
 
 
-def test_nothing_is_longer_than_twenty_statements():
-    sections = [s for part in ("blocks", "cells") for s in library(f"std.{part}")[0].sections]
-    assert all(len(s.statements) <= 20 for s in sections if isinstance(s, nodes.BlockSection))
-
-
-def spec(call, end="", target=None):
+def spec(call):
     before, after, _ = NETWORKS[call]
     return f"""use std.{"cells" if call in CELLS else "blocks"}
-    model M {{ input x: {before}  target t: {target or after}  output y = x -> {call} {end} }}
+    model M {{ input x: {before}  target t: {after}  output y = x -> {call} }}
     train {{ loss = mse(y, t)  batch = 2  optim = adam(0.01)  epochs = 2 }}"""
 
 
@@ -174,22 +166,6 @@ def test_values(call, style):
 def test_gradients(call):
     module = module_of(spec(call), input_gradients=True)
     assert_gradients(module, *generic_point(module, 2))
-
-
-@pytest.mark.parametrize("call", NETWORKS)
-def test_it_trains_and_is_checked(call):
-    assert attempt(spec(call, "-> flatten -> dense(2)", [2]), 1) == {"numbers": "ok", "check": "ok"}
-
-
-def test_all_of_them_on_tensorflow():
-    """In two networks, one of blocks and one of cells."""
-    pytest.importorskip("tensorflow")
-    for part, family in (("blocks", BLOCKS), ("cells", CELLS)):
-        calls = list(family)
-        inputs = "\n".join(f"input x{i}: {NETWORKS[call][0]}" for i, call in enumerate(calls))
-        made = ", ".join(f"x{i} -> {call} -> flatten" for i, call in enumerate(calls))
-        text = f"use std.{part}\nmodel M {{ {inputs}\n target t: [2]  output y = concat({made}) -> dense(2) }}"
-        assert agrees(model_of(f"{text} train {{ loss = mse(y, t) }}"), 3) < 1e-9
 
 
 VAE = """use std.blocks

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -280,14 +281,13 @@ def test_what_tensorflow_cannot_do_in_turn_is_refused(name):
 @pytest.mark.parametrize(
     "words",
     [
-        ["diff", "gan.nn"],
         ["overfit", "gan.nn"],
         ["explain", "gan.nn", "--section", "critics"],
         ["explain", "decoupled.nn", "--section", "synthetic", "--example", "1"],
     ],
 )
 def test_what_a_command_cannot_say_of_sections_is_an_error(words, tmp_path):
-    """`diff` follows one training; no output of the GAN has a target; no example has a gradient that is handed on."""
+    """No output of the GAN has a target; no example has a gradient that is handed on."""
     (tmp_path / "gan.nn").write_text(GAN)
     (tmp_path / "decoupled.nn").write_text(DECOUPLED)
     asked = dotnn(*words, folder=tmp_path)
@@ -333,6 +333,39 @@ def test_a_section_stops_alone(style):
     for state in (states[0], states[ended]):
         resumed = module.train(data, dtype=np.float64, resume=copy.deepcopy(state))
         assert_same_run((params, history), resumed)
+
+
+CLOCK = STOPS.replace("optim = adam(0.02)", "optim = adam(0.02)  stop = minutes(2)", 1)
+
+
+class Time:
+    """A clock of which half a minute passes from one look to the next."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        self.now += 30.0
+        return self.now
+
+
+@pytest.mark.parametrize("text", [CLOCK, re.sub("  stop = (early|when).*", " }", CLOCK)], ids=["with rules", "alone"])
+@pytest.mark.parametrize("style", STYLES)
+def test_all_sections_end_by_one_clock(style, text, monkeypatch):
+    """After the epoch that ends later; until then all is as without it. A resumed training has its time anew."""
+    module, plain, states = module_of(text, style), module_of(text.replace("  stop = minutes(2)", ""), style), []
+    monkeypatch.setattr(module, "time", Time())
+    rng = np.random.default_rng(3)
+    data = {"x": rng.standard_normal((7, 3)), "t": rng.standard_normal((7, 2))}
+    _, history = module.train(data, dtype=np.float64, on_epoch=keeping(states))
+    _, whole = plain.train(data, dtype=np.float64)
+    assert history.stopped_by == "2 minutes" and len(history) == 5
+    assert list(history) == list(whole)[:5]
+    monkeypatch.setattr(module, "time", Time())
+    found, resumed = module.train(data, dtype=np.float64, resume=copy.deepcopy(states[-1]))
+    assert list(resumed) == list(whole) and resumed.stopped_by == "epochs"
+    for name, w in plain.train(data, dtype=np.float64)[0].items():
+        np.testing.assert_array_equal(found[name], w)
 
 
 def test_what_hands_a_gradient_on_takes_its_turn_on_every_batch():
@@ -391,3 +424,18 @@ def test_a_gradient_that_is_handed_on_is_proven():
     swapped = replace(upper.graph, grads={**upper.graph.grads, handed.name: upper.graph.outputs["h"]})
     wrong = tuple(replace(part, graph=swapped) if part is upper else part for part in parts)
     assert checking._handed(begun.model, wrong, handed, 0).verdict is Verdict.FAIL
+
+
+def test_a_variance_that_overflows_is_found_though_no_loss_shows_it():
+    """1 / sigma is zero then, and every loss is finite."""
+    text = regime("plain").replace("dense(4, tanh)", "dense(4) -> layernorm")
+    module, rng = module_of(text, STYLES[0]), np.random.default_rng(0)
+    data = {"x": rng.standard_normal((7, 3)), "t": rng.standard_normal((7, 2))}
+    params = module.init_params(0, np.float32)
+    large = {n: (1e30 * rng.standard_normal(w.shape)).astype(w.dtype) for n, w in params.items() if w.shape == (3, 4)}
+    with np.errstate(over="ignore", divide="ignore"):
+        _, history = module.train(data, epochs=1, params=params | large)
+    assert len(large) == 1 and np.isfinite(history[-1]["loss"])
+    assert (history.stopped_by, history.diverged_at) == ("diverged", "h")
+    _, history = module.train(data, epochs=1)
+    assert history.stopped_by == "epochs"

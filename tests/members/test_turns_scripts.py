@@ -8,6 +8,8 @@ from errors.runner import dotnn
 from members.test_turns import DECOUPLED, GAN
 from support import STYLES
 
+from dotnn.commands.checking.sections import takes_turns
+
 
 @pytest.mark.parametrize("text", [GAN, DECOUPLED])
 @pytest.mark.parametrize("style", STYLES)
@@ -27,3 +29,18 @@ def test_a_script_is_checked_as_it_is(style, text, tmp_path):
     found = json.loads(dotnn("check", "s.py", "--json", folder=tmp_path).stdout)
     failed = {row["section"] for row in found["tensors"] if row["verdict"] == "FAIL"}
     assert found["verdict"] == "FAIL" and len(failed) == 1, failed
+
+
+@pytest.mark.parametrize(
+    ("text", "turns"),
+    [
+        ("SECTIONS={}", True),
+        ("x = 1; SECTIONS = {}", True),
+        ('"""\nSECTIONS = {}\n"""', False),
+        ("def f():\n    SECTIONS = {}", False),
+        ("SECTIONS = (", False),
+    ],
+)
+def test_what_turns_is_told_by_what_python_reads(text, turns):
+    """Not by how it is laid out, nor by what a text in it says."""
+    assert takes_turns(text) is turns

@@ -9,7 +9,7 @@ from samples import loss_settings
 from sklearn import metrics as reference
 from sklearn._loss.loss import HalfBinomialLoss
 from sklearn.utils.class_weight import compute_sample_weight
-from steps import OF_A_STEP
+from steps import of_a_step, of_an_example
 from support import STYLES, as_module, assert_gradients, generic_point, model_of, module_of
 
 from dotnn.running.scripts import load_module
@@ -39,8 +39,8 @@ def test_weights_of_examples(name, target, stage, reduce, style):
     y = module.forward(params, batch)[0]["y"]
     total = 0.0
     for example, weight in enumerate(batch["weights"]):
-        steps = [OF_A_STEP[name](y[example, k], batch["t"][example, k]) for k in range(4)]
-        total += weight * (sum(steps) if name in ("sse", "half_sse", "perceptron") else sum(steps) / 4)
+        steps = [of_a_step(name)(y[example, k], batch["t"][example, k]) for k in range(4)]
+        total += weight * of_an_example(name, steps)
     expected = total / sum(batch["weights"]) if reduce == "mean" else total
     np.testing.assert_allclose(module.loss_and_grads(params, batch)[0], expected, rtol=1e-12)
     assert_gradients(module, params, batch)

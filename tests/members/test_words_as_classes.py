@@ -74,6 +74,56 @@ def test_classes_from_1_are_those_from_0(target, tmp_path):
     same(ones, trained(tmp_path, target, CLASSES, KIND - 1))
 
 
+ARRAYS = {
+    "npz": 'source = npz("d.npz", x = x, t = t)',
+    "npy": 'x = npy("x.npy")  t = npy("t.npy")',
+    "parts": 'source = npz("d.npz", x = x, t = t)  val = npz("v.npz")',
+    "files": 'x = npy("x.npy")  t = npy("t.npy")  val = arrays(x = npy("xv.npy"), t = npy("tv.npy"))',
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("source", ARRAYS)
+def test_classes_of_arrays_from_1_are_those_from_0(source, target, tmp_path):
+    """A script alone reads what a table of the same numbers from 0 holds; a part has the classes of the whole."""
+    seen = np.flatnonzero(KIND > 1)[:20]
+    for name, array in {"x": X, "t": KIND.astype(np.uint8)}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        np.save(tmp_path / f"{name}v.npy", array[seen])
+    for name, some in {"d": np.arange(COUNT), "v": seen}.items():
+        np.savez(tmp_path / f"{name}.npz", x=X[some], t=KIND[some].astype(np.uint8))
+    table = 'source = csv("d.csv", x = [a, b], t = t)'
+    write(tmp_path, CLASSES.replace(table, ARRAYS[source]), KIND)
+    (tmp_path / "s.py").write_text(compile_spec(str(tmp_path / "s.nn"), TARGETS[target]).script)
+    module = load_module(tmp_path / "s.py", None)
+    parts, _ = module.prepare(module.load_data())
+    assert sorted(parts) == (["test", "train", "val"] if "val" in ARRAYS[source] else ["test", "train"])
+    if "val" in ARRAYS[source]:
+        np.testing.assert_array_equal(np.asarray(parts["val"]["t"]), KIND[seen] - 1)
+    rows = [np.flatnonzero((row == X).all(axis=1))[0] for row in np.asarray(parts["test"]["x"]).astype(float).round(3)]
+    np.testing.assert_array_equal(np.asarray(parts["test"]["t"]), KIND[rows] - 1)
+    if target != "tensorflow":
+        assert len(module.train(epochs=2)[1]) == 2
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("kind", UNITS)
+def test_a_split_keeps_the_shares_of_a_unit_s_two_classes(kind, target, tmp_path):
+    low, high = UNITS[kind][3]
+    text = unit(kind).replace("test = 30%", "val = 13%, test = 17%, seed = 5, stratify = t")
+    found = []
+    for cells in (np.where(YES, "yes", "no"), np.where(YES, high, low)):
+        write(tmp_path, text, cells)
+        (tmp_path / "s.py").write_text(compile_spec(str(tmp_path / "s.nn"), TARGETS[target]).script)
+        module = load_module(tmp_path / "s.py", None)
+        parts, _ = module.prepare(module.load_data())
+        found.append({part: np.asarray(arrays["t"]).ravel() == high for part, arrays in parts.items()})
+    assert {part: len(yes) for part, yes in found[0].items()} == {"train": 42, "val": 8, "test": 10}
+    for part, yes in found[0].items():
+        assert abs(yes.sum() - YES.sum() * len(yes) / COUNT) <= 1, part
+        np.testing.assert_array_equal(yes, found[1][part])
+
+
 @pytest.mark.parametrize("style", ["explain", "fast"])
 def test_a_run_knows_which_text_is_which(style, tmp_path):
     write(tmp_path, unit("unit"), np.where(YES, "yes", "no"))

@@ -230,7 +230,7 @@ def right_trace(subject: str) -> tuple[float, list[tuple[str, np.ndarray]], dict
 
 
 def trace(source: str, subject: str):
-    """Run the step of a script once; return the loss, every cotangent as it is written, and the gradients."""
+    """Run the step of a script; return the loss, every cotangent as it is written, and the gradients."""
     marked = scene(source)
     body, cleared = [], ""  # what is set to zero, for the loop behind to fill
     for node in marked.step.body:
@@ -243,9 +243,31 @@ def trace(source: str, subject: str):
     module = as_module(ast.unparse(ast.fix_missing_locations(marked.tree)), ROOT_FILE)
     module.LOG = []
     params, batch = generic_point(module, examples=BATCH.get(subject, 11))
+    module.make_step = _after_another(module.make_step, module.LOG)
     with np.errstate(all="ignore"):
         loss, grads = module.loss_and_grads(params, batch, rng=np.random.default_rng(0), d_loss=1.7)
     return loss, module.LOG, grads
+
+
+def _after_another(make_step, log):
+    """Let every step follow one on the same examples turned round: what that leaves in an array may spoil it."""
+
+    def made(params, grads, arrays, *more, **options):
+        step = make_step(params, grads, arrays, *more, **options)
+
+        def second(chosen, rng):
+            right = {name: np.array(array) for name, array in arrays.items()}
+            for name, array in right.items():
+                arrays[name][...] = array[::-1]
+            step(chosen, np.random.default_rng(1))
+            for name, array in right.items():
+                arrays[name][...] = array
+            log.clear()
+            return step(chosen, rng)
+
+        return second
+
+    return made
 
 
 def to_blame(source: str, subject: str) -> tuple[str, ...]:

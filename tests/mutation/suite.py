@@ -25,6 +25,16 @@ EQUIVALENT = [
     (RULE, r"^elu_derivative: np\.where\(z >= 0", "elu's kink: no convention is documented, either slope would do"),
     ("tie", r"p >= 1e-07", "the edge of a clip: no convention is documented, either slope would do"),
     ("tie", r"t \* y < 0", "the perceptron's kink: no convention is documented, either slope would do"),
+    (
+        "doubled_term",
+        r"(image|groups): seen = x\[:, i:i \+ i \+ rows|blocks: seen = .*j:j \+ j \+ columns",
+        "behind the second row, or column, of a kernel of two the array ends, and with it the slice that is too long",
+    ),
+    (
+        "doubled_term",
+        r"blocks: return d_x\[.*left:left \+ size\[1\] \+ size\[1\]",
+        "where there is no border on the right, the slice that is too long ends where the array does",
+    ),
     ("dropped_term", r"top:-bottom|left:-right", "an index below 0 counts from the end"),
     ("tie", r"v >= 0\.1", "a jump: there is no derivative at it"),
     ("lost_minus", r"padded\(x, pad, np\.inf\)", "a border that is larger than all is not the maximum, either"),
@@ -93,8 +103,9 @@ class Mutant:
 
 def equivalent(mutant: Mutant) -> str:
     """Why a mutant cannot be caught, "" where it must be."""
-    known = (entry for entry in EQUIVALENT if entry[0] == mutant.operator and re.search(entry[1], mutant.change))
-    return next((reason for _, _, reason in known), "")
+    texts = mutant.change, f"{mutant.subject}: {mutant.change}"
+    known = (entry for entry in EQUIVALENT if entry[0] == mutant.operator)
+    return next((reason for _, pattern, reason in known if any(re.search(pattern, text) for text in texts)), "")
 
 
 @dataclass(frozen=True)

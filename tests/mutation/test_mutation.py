@@ -28,18 +28,8 @@ BESIDE = {
         "a kernel of the wrong shape is seen first where the helper stops at it; the line itself is blamed second",
     ("image", "conv2d: stride forgotten for W"):
         "the product in the helper is seen first; the call is named behind it, as what the error may be in",
-    ("decoder", "(rows, columns) = (x.shape[1] - W.shape[0] + 1 + 1, x.shape[2] - W.shape[1] + 1)"):
-        "the same",
-    ("decoder", "(rows, columns) = (x.shape[1] - W.shape[0] + 1, x.shape[2] - W.shape[1] + 1 + 1)"):
-        "what is counted is no array: the line that stops at it is blamed",
-    ("steps", "d_h_from_u_conv1d_transpose = conv1d(d_u_conv1d_transpose, np.swapaxes(u_W, -1, -2))"):
-        "a kernel of the wrong shape is seen where the helper stops at it",
-    ("steps", "conv1d: stride forgotten for x"):
-        "the call is to blame, but a change of the helper's own line makes it right, too",
     ("shared", "d_distance = one_element_off(d_distance_from_multiply + d_distance_from_multiply)"):
         "the sum of a value with itself: half of the fault in the one share makes it right, too",
-    ("tasks", "l2_penalty_gradient: d * strength * W"):
-        "a factor 2 that a term lacks is found in the sum which adds the term",
 }  # fmt: skip
 """What is caught, but blamed on another line, and why: subject and change. Nothing else may be."""
 

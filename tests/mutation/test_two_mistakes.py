@@ -1,55 +1,50 @@
-"""Two mistakes at once in a fast step: each statement is judged by itself, with what is right handed in before it."""
+"""Two mistakes at once, in every kind of script: each is judged by itself, with what is right handed in before it."""
 
 import itertools
-import random
 
 import pytest
-from mutation import fast
+from mutation import fast, pairs, suite
+from mutation.subjects import right_script
 
-from dotnn_runtime.gradcheck import check_script
+from dotnn_runtime.gradcheck import Verdict
 
-OPERATORS = ("fast_sign", "fast_one_example", "fast_swapped_operands", "fast_other_function")
-PAIRS = 3
-
-
-def blamable(step, subject):
-    """The cotangents that are to blame for a mistake; none where it stops, changes nothing, or changes the loss."""
-    try:
-        names = fast.to_blame(step.source, subject)
-    except Exception:
-        return ()
-    return names if names != (fast.LOSS,) else ()
+SOME = 2
+"""How many pairs of a kind are tried: `gate.py --pairs` tries all."""
 
 
-def edit(right, step):
-    """Which lines of the right script a mistake replaces, and by what."""
-    wrong, start, same = step.source.splitlines(), step.line - 1, 0
-    while same < len(right) - start and wrong[-1 - same] == right[-1 - same]:
-        same += 1
-    return start, len(right) - same, wrong[start : len(wrong) - same]
-
-
-def with_both(one, other, subject):
-    lines = right = fast.right_source(subject).splitlines()
-    for start, end, new in sorted((edit(right, step) for step in (one, other)), reverse=True):
-        lines = [*lines[:start], *new, *lines[end:]]
-    return "\n".join(lines) + "\n"
-
-
-def pairs(subject):
-    """Pairs of mistakes in statements apart, that make two cotangents wrong, by chance."""
-    steps = [step for step in fast.faulty_steps(subject) if step.operator in OPERATORS]
-    random.Random(1).shuffle(steps)
-    for one, other in zip(steps[::2], steps[1::2], strict=False):
-        names = blamable(one, subject), blamable(other, subject)
-        if abs(one.line - other.line) > 1 and all(names) and not set(names[0]) & set(names[1]):
-            yield one, other, names
+@pytest.mark.parametrize("kind", pairs.KINDS)
+def test_two_mistakes_are_both_blamed(kind):
+    found = (pair for draw in pairs.drawn(kind) if (pair := draw.pair()) is not None)
+    for pair in itertools.islice(found, SOME):
+        report = pair.check()
+        assert report.verdict is Verdict.FAIL
+        assert pair.blamed(report) == (True, True), (str(pair), [(b.line, b.name) for b in report.blames])
 
 
 @pytest.mark.parametrize("subject", ["chain", "residual"])
-def test_two_mistakes_in_a_fast_step_are_both_blamed(subject):
-    for one, other, names in itertools.islice(pairs(subject), PAIRS):
-        report = check_script(with_both(one, other, subject), f"{subject}.py", v4=False)
-        blamed = {blame.name for blame in report.blames}
-        assert all(blamed & set(some) for some in names), (one.change, other.change, blamed)
+def test_two_mistakes_in_a_fast_step_give_two_blames_and_no_third(subject):
+    plain = ("fast_sign", "fast_one_example", "fast_swapped_operands", "fast_other_function")
+    right = fast.right_source(subject)
+    steps = [step for step in suite.faulty_steps(subject) if step.operator in plain]
+    mutants = [m for m in (suite.fast_mutant(step, subject) for step in steps) if m.names and m.names != (fast.LOSS,)]
+    apart = [(a, b) for a, b in zip(mutants, reversed(mutants), strict=True) if not set(a.names) & set(b.names)]
+    both = (pair for a, b in apart if (pair := pairs.paired(right, a, b)) is not None)
+    for pair in itertools.islice(both, 3):
+        report = pair.check()
+        assert pair.blamed(report) == (True, True), str(pair)
         assert len(report.blames) == 2
+
+
+def test_of_two_mistakes_next_to_each_other_no_pair_is_made():
+    right = right_script("chain")
+    mutants = [m for m in suite.line_mutants("chain") if len(m.lines) == 1]
+    one = mutants[0]
+    near = [m for m in mutants if abs(m.lines[0] - one.lines[0]) <= 1 and m.change != one.change]
+    far = next(m for m in mutants if m.lines[0] > one.lines[0] + 2)
+    assert all(pairs.paired(right, one, m) is None for m in near)
+    pair = pairs.paired(right, one, far)
+    lines = pair.one.source.splitlines()
+    assert pair.one.source == pair.other.source
+    assert [lines[n - 1] for n in (*pair.one.lines, *pair.other.lines)] == [
+        m.source.splitlines()[m.lines[0] - 1] for m in (one, far)
+    ]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from dotnn.commands.checking.changes import compared
+from dotnn.commands.checking.changed import each_change
 from dotnn.commands.checking.script import beside
 from dotnn.core.diagnostics import Source
 from dotnn.model.resolve import resolve
@@ -155,8 +155,11 @@ class Subject:
         if operator in ALONE:
             return check_script(source, f"{self.name}.py", v4=False)
         step = SpecStep(self.compiled.model, self.compiled.graph, self.style == "fast")
-        report = beside(source, f"{self.name}.py", 0, self.compiled.script, step)
-        return compared(report, source, self.compiled.script, self.compiled.model)
+
+        def check(text: str) -> Report:
+            return beside(text, f"{self.name}.py", 0, self.compiled.script, step)
+
+        return each_change(source, self.compiled, check)
 
 
 @cache

@@ -127,7 +127,7 @@ train synthetic {{ loss = mse(guess, gradient(h))  updates = [guess]  steps = 2 
     "noise on weights": plain("noise = weights(0.05)", keras=False),
     "average = ema": plain("average = ema(0.9)  stop = early(val_loss, patience = 2)"),
     "average = last epochs": plain("average = last(2)"),
-    "average = last updates": plain("average = last(updates = 7)  shuffle = batches"),
+    "average = last updates": plain("average = last(updates = 7)  shuffle = batches", keras=False),
     "accumulate": plain("accumulate = 3"),
     "rates and decay": plain("rates = [rate(h, 0.1)]  decay = weight_decay(0.1)"),
     "take": plain("", "take = 12"),

@@ -80,6 +80,23 @@ def test_large_parts_are_rows_and_small_ones_arrays():
         np.testing.assert_array_equal(small["train"][name], large["train"][name])
 
 
+def test_what_is_read_as_it_lies_is_not_copied_where_copies_are_made_of_what_is_scaled():
+    values = np.arange(40.0, dtype=np.float32).reshape(10, 4)
+    plain = Rows(values, np.array([7, 1, 5]))
+    parts = {"train": {"x": plain, "z": plain.then(lambda a: a / 2)}}
+    size = 2 * 3 * 4 * 4
+    few, some, many = (prepared(parts, np.float32, resident=size * k)["train"] for k in (9, 4, 0.5))
+    assert [type(few[k]) for k in "xz"] == [np.ndarray, np.ndarray]
+    assert [type(some[k]) for k in "xz"] == [Rows, np.ndarray]
+    assert [type(many[k]) for k in "xz"] == [Rows, Rows]
+    out = np.empty((2, 4), np.float32)
+    for held in (few, some, many):
+        for name, factor in (("x", 1), ("z", 2)):
+            np.take(held[name], np.array([2, 0]), 0, out, "clip")
+            np.testing.assert_array_equal(out, values[[5, 7]] / factor)
+            np.testing.assert_array_equal(held[name][1:], values[[1, 5]] / factor)
+
+
 def test_what_overflows_is_named_by_its_place_in_the_part():
     values = np.ones((2000, 1000))
     values[1700, 3] = 1e300

@@ -187,6 +187,7 @@ def test_predictions_are_kept_on_request(tmp_path):
         flowers = list(csv.DictReader(file))
     held = split_indices(150, {"train": 0.6, "val": 0.2, "test": 0.2}, 0)["test"]
     assert [row["true_species"] for row in rows] == [flowers[i]["species"] for i in held]
+    assert [int(row["row"]) for row in rows] == [i + 1 for i in held]
     names = [name for name in rows[0] if name.startswith("p_")]
     for row in rows:
         assert row["species"] == max(names, key=lambda name: float(row[name])).removeprefix("p_")
@@ -197,14 +198,56 @@ def test_predictions_are_kept_on_request(tmp_path):
     )
     again = dotnn("predict", "run", "--input", "inputs.csv", folder=tmp_path).stdout.splitlines()
     kept = [line.rpartition(",")[0] for line in (tmp_path / "kept.csv").read_text().splitlines()]
-    assert kept[0] == again[0]
+    assert kept[0] == f"row,{again[0]}"
     for ours, theirs in zip(kept[1:], again[1:], strict=True):
-        (*a, b), (*c, d) = ours.split(","), theirs.split(",")
+        (_, *a, b), (*c, d) = ours.split(","), theirs.split(",")
         np.testing.assert_allclose(np.array(a, float), np.array(c, float), rtol=1e-5)
         assert b == d
     refused = dotnn("evaluate", "run", "--predictions", "kept.csv", folder=tmp_path)
     assert refused.exit_code == 1 and "already exists" in refused.stderr
     assert dotnn("evaluate", "run", "--predictions", "kept.csv", "--force", folder=tmp_path).exit_code == 0
+
+
+NUMBERED = """
+model M { input a: [1]  target t: [1]  output y = a -> dense(1) }
+data { source = csv("d.csv", a = a, t = t)  REST }
+train { loss = mse(y, t)  epochs = 1 }
+"""
+WAYS = {
+    "drawn": "split = split(test = 25%, seed = 4)",
+    "in file order": "split = split(test = 25%, order = file)",
+    "in the order of a column": "split = split(test = 25%, order = day)",
+    "by groups": "split = split(test = 25%, groups = who)",
+    "with gaps left out": "missing = drop(a)  split = split(test = 25%)",
+    "a file of its own": 'val = csv("v.csv")  test = csv("v.csv")',
+    "with gaps in a file of its own": 'missing = drop(a)  test = csv("v.csv")  split = split(val = 25%)',
+    "without parts": "take = 100",
+}
+
+
+@pytest.mark.parametrize("data", [None, "v.csv"], ids=["held out", "another file"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_kept_prediction_tells_its_row(way, data, tmp_path):
+    """What is true of a row is what the file holds there, a number that no other row has."""
+    rng, cells = np.random.default_rng(5), {}
+    for name, count in (("d.csv", 60), ("v.csv", 21)):
+        cells[name] = rng.permutation(1000)[:count]
+        gaps = rng.random(count) < 0.2 * ("gaps" in way)
+        rows = [
+            f"{'' if gap else rng.integers(9)},{t},{rng.integers(50)},{rng.integers(5)}"
+            for gap, t in zip(gaps, cells[name], strict=True)
+        ]
+        (tmp_path / name).write_text("\n".join(["a,t,day,who", *rows, ""]))
+    (tmp_path / "s.nn").write_text(NUMBERED.replace("REST", WAYS[way]))
+    assert dotnn("train", "s.nn", "--run", "r", folder=tmp_path).exit_code == 0
+    more = ["--data", data] if data else []
+    told = dotnn("evaluate", "r", "--predictions", "kept.csv", *more, folder=tmp_path)
+    assert told.exit_code == 0, told.stderr
+    with (tmp_path / "kept.csv").open() as file:
+        kept = list(csv.DictReader(file))
+    held = cells["v.csv" if data or "own" in way else "d.csv"]
+    assert len(kept) > 9
+    assert [float(row["true_t"]) for row in kept] == [held[int(row["row"]) - 1] for row in kept]
 
 
 def test_where_the_data_are_not_there(tmp_path):

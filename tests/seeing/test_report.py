@@ -217,3 +217,30 @@ def test_files_are_not_overwritten(folder):
     assert again.exit_code == 1 and "NN503" in again.stderr
     assert dotnn("report", "r", "-o", "r.pdf", folder=folder).exit_code == 2
     assert "NN406" in dotnn("report", "nothing", "-o", "-", folder=folder).stderr
+
+
+TURNS = """
+model Pair { input x: [2]  target t: [1]
+  output h = x -> dense(3, tanh)
+  output y = h -> dense(1) }
+data { source = csv("d.csv", x = [a, b], t = b)  missing = median(x) }
+train { optim = sgd(0.01)  batch = 16  epochs = 2 }
+train upper { loss = mse(y, t)  updates = [y] }
+train lower { loss = mse(y, t)  updates = [h] }
+"""
+
+
+def test_sections_that_take_turns_have_their_own_equations(folder):
+    """They are those that `dotnn explain` writes of each, in the order of the sections."""
+    (folder / "turns.nn").write_text(TURNS)
+    assert dotnn("train", "turns.nn", "--run", "turns", folder=folder).exit_code == 0
+    text = dotnn("report", "turns", "-o", "-", folder=folder).stdout
+    ElementTree.fromstring(text.partition("\n")[2])
+    places = [text.index(f"<summary>Forward, the loss, backward, the update: {name}<") for name in ("upper", "lower")]
+    assert places == sorted(places)
+    for name, begin, end in zip(("upper", "lower"), places, [places[1], len(text)], strict=True):
+        alone = dotnn("explain", "turns.nn", "--section", name, "-o", f"{name}.html", folder=folder)
+        assert alone.exit_code == 0, alone.stderr
+        formulas = re.findall(r"<math.*?</math>", (folder / f"{name}.html").read_text(), re.DOTALL)
+        found = re.findall(r"<math.*?</math>", text[begin:end], re.DOTALL)
+        assert len(formulas) > 8 and found == formulas

@@ -6,7 +6,6 @@ import pytest
 from support import as_module, generic_point, model_of
 
 from dotnn.commands.comparing.follow import compare
-from dotnn.core.diagnostics import CompileError
 from dotnn.session import Compilation, Options, compile_model
 
 CELLS = """
@@ -66,15 +65,38 @@ train { loss = mse(y, t)  decay = l2(0.1)  constraint = max_norm(1.5) }
 """
 
 
-@pytest.mark.parametrize("text", [CELLS, BLOCKS])
+DEFINITIONS = CELLS.partition("model M")[0]
+SILENCED = f"""{DEFINITIONS}
+model M {{
+  input x: [4, 3]  input tok: int[4]  target t: [2]
+  m = tok -> padding_mask
+  a = x -> elman(3, dropout = 0.5, recurrent_dropout = 0.4)
+  b = leaky(x, x, 4, mask = m, dropout = 0.3, truncate = 2, returns = sequence, reverse = true)
+  c = leaky(x, x, 2, recurrent_dropout = 0.5, truncate = 3)
+  d = elman(x, 3, softplus, mask = m, recurrent_dropout = 0.5, truncate = 2, returns = sequence)
+  output y = concat(a, c, b -> flatten, d -> flatten) -> dense(2)
+}}
+train {{ loss = mse(y, t) }}
+"""
+CARRIED = f"""{DEFINITIONS}
+model M {{
+  input x: [4, 3]  target t: [2]
+  output y = concat(leaky(x, x, 3, stateful = true), x -> elman(2, stateful = true, dropout = 0.4)) -> dense(2)
+}}
+train {{ loss = mse(y, t)  batch = 3  shuffle = false }}
+"""
+
+
+@pytest.mark.parametrize("text", [CELLS, BLOCKS, SILENCED, CARRIED])
 def test_training_is_the_same(text):
     found = compare(Compilation.of(model_of(text)), 6)
     assert found.verdict == "PASS" and found.worst.error < 1e-9
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_a_model_with_them_is_saved_as_a_whole(tmp_path):
-    module = as_module(compile_model(model_of(CELLS), Options(target="tensorflow")).script, tmp_path / "m.py")
+@pytest.mark.parametrize("text", [CELLS, SILENCED])
+def test_a_model_with_them_is_saved_as_a_whole(text, tmp_path):
+    module = as_module(compile_model(model_of(text), Options(target="tensorflow")).script, tmp_path / "m.py")
     params, batch = generic_point(module)
     network = module.build_model(params)
     network.save(tmp_path / "m.keras")
@@ -83,8 +105,3 @@ def test_a_model_with_them_is_saved_as_a_whole(tmp_path):
     inputs = {name: batch[name] for name in module.INPUTS}
     outputs = [keras.ops.convert_to_numpy(model(inputs)["y"]) for model in (again, network)]
     np.testing.assert_allclose(*outputs, rtol=1e-6)
-
-
-def test_dropout_of_a_cell_is_refused():
-    with pytest.raises(CompileError, match="NN507"):
-        compile_model(model_of(CELLS.replace("truncate = 2", "dropout = 0.5")), Options(target="tensorflow"))

@@ -1,14 +1,18 @@
 """Sections that take turns, in TensorFlow: beside the NumPy script, with all that belongs to one section."""
 
 import copy
+import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from members.test_turns import regime
-from support import model_of, module_of
+from support import SPECS, model_of, module_of
 
+from dotnn.commands.comparing.sections import compared
 from dotnn.running.scripts import load_module
-from dotnn.session import Options, compile_model
+from dotnn.session import Compilation, Options, compile_model
+from dotnn.targets.keras.witness import KerasPeer
 
 SPEC = """
 loss along(h, g) = sum(h * g)
@@ -68,3 +72,45 @@ def test_turns_in_tensorflow(text, tmp_path):
     assert list(resumed) == list(history)
     for name, w in found.items():
         np.testing.assert_array_equal(again[name], w)
+
+
+def test_all_sections_end_by_one_clock(tmp_path, monkeypatch):
+    text = SPEC.replace("epochs = 4", "epochs = 9  stop = minutes(1)")
+    (tmp_path / "clock_tf.py").write_text(compile_model(model_of(text), Options(target="tensorflow")).script)
+    script, looks = load_module(tmp_path / "clock_tf.py"), itertools.count(step=20.0)
+    monkeypatch.setattr(script, "time", SimpleNamespace(monotonic=lambda: next(looks)))
+    rng = np.random.default_rng(1)
+    data = {"x": rng.standard_normal((9, 3)), "t": rng.standard_normal((9, 2))}
+    history = script.train(data)[1]
+    assert (len(history), history.stopped_by) == (4, "1 minute")
+
+
+@pytest.mark.parametrize("spec", ["gan.nn", "decoupled.nn"])
+def test_every_section_takes_the_steps_of_numpy(spec):
+    """`dotnn diff`: with noise that both are given, and with a gradient that another section hands on."""
+    begun = Compilation.read(str(SPECS / spec))
+    found = compared(begun, 4, 0)
+    assert found.verdict == "PASS", found.to_text()
+    assert [*found.to_json()["sections"]] == [turn.name for turn in begun.model.turns]
+    assert all(len(one.steps) == 4 for one in found.sections.values())
+
+
+def test_a_section_that_differs_is_named(monkeypatch):
+    """A step whose gradient is another one for one bias fails, in the section that updates it alone."""
+    make = KerasPeer.make_step
+
+    def make_wrong(self):
+        step = make(self)
+
+        def wrong(batch, rate):
+            loss, grads = step(batch, rate)
+            return loss, {name: 2 * g if name == "y.b" else g for name, g in grads.items()}
+
+        return wrong
+
+    monkeypatch.setattr(KerasPeer, "make_step", make_wrong)
+    found = compared(Compilation.of(model_of(SPEC)), 2, 0)
+    assert {name: one.verdict for name, one in found.sections.items()} == {
+        "lower": "PASS", "upper": "FAIL", "synthetic": "PASS"
+    }  # fmt: skip
+    assert found.verdict == "FAIL" and "y.b" in found.to_text()

@@ -3,7 +3,7 @@
 import pytest
 from ir.test_memory import BRANCHES, SABOTAGE, spec
 from regimes import OPTIMIZER_CALLS, REGIMES
-from samples import LAYER_SPECS, loss_settings, loss_spec
+from samples import LAYERS_TOGETHER, loss_settings, loss_spec
 from support import ROOT, as_module, model_of
 
 from dotnn.commands.checking.script import beside
@@ -41,7 +41,7 @@ def agrees(text, style):
     assert [c.id for c in checks] == ["V10", "V10", "V11", "V12"] and blame is None
 
 
-@pytest.mark.parametrize("text", [text for _, text in LAYER_SPECS], ids=[name for name, _ in LAYER_SPECS])
+@pytest.mark.parametrize("text", LAYERS_TOGETHER.values(), ids=LAYERS_TOGETHER)
 def test_the_fast_step_of_every_layer_is_the_interpreters(text):
     agrees(text, "fast")
 

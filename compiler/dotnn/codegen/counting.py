@@ -3,9 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from dotnn.model.masks import known_before
 from dotnn.model.model import MetricTerm, Model, Read
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What the weights of a metric are made of: a weight for each example, and a mask over `axes` of it, if any.
+
+    Where the mask `compares`, it holds whole numbers, of which 0 does not count.
+    """
+
+    given: Read | None = None
+    mask: Read | None = None
+    compares: bool = False
+    axes: int = 0
+
+
+def made_of(metric: MetricTerm, model: Model) -> Weights:
+    """Return what the weights of a metric are made of."""
+    given = Read(target=metric.counts) if metric.counts else None
+    if not metric.mask.name:
+        return Weights(given)
+    kind = model.type_of(metric.mask)
+    return Weights(given, metric.mask, kind.dtype == "int", len(kind.example))
 
 
 def weights(metric: MetricTerm, model: Model, source: Callable[[Read], str]) -> str:
@@ -13,13 +36,14 @@ def weights(metric: MetricTerm, model: Model, source: Callable[[Read], str]) -> 
 
     `source` tells where the script has a value, an input or a target.
     """
-    given = source(Read(target=metric.counts)) if metric.counts else ""
-    if not metric.mask.name:
+    parts = made_of(metric, model)
+    given = source(parts.given) if parts.given else ""
+    if parts.mask is None:
         return given
-    mask, kind = source(metric.mask), model.type_of(metric.mask)
-    if kind.dtype == "int":
+    mask = source(parts.mask)
+    if parts.compares:
         mask = f"({mask} != 0)" if given else f"{mask} != 0"
-    return _product(given, mask, len(kind.example)) if given else mask
+    return _product(given, mask, parts.axes) if given else mask
 
 
 def of_a_batch(model: Model, array: str, numbers: str = "") -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from dotnn.codegen.lines import literal, on_the_page, table_lines, wrapped
 from dotnn.codegen.preparing import Chain, Step, chains, fitted, undone_outputs
 from dotnn.codegen.wrap import INDENT
 from dotnn.core.arguments import show
+from dotnn.library.sources.inline import INLINE
 from dotnn.model.model import Data, FileSource, Model, Split
 from dotnn.model.raw import Declaration, prepared_declaration, raw_declarations, read_kinds
 
@@ -35,8 +36,11 @@ def raw_targets(model: Model) -> dict[str, Declaration]:
 _NO_DATA = 'raise DataError("the spec has no data section", help="pass data to train, or use --data FILE.npz")'
 
 
-def load_lines(model: Model) -> list[str]:
-    """Return the body of `load_data`: the spec's own examples, as raw arrays (or with texts of classes)."""
+def load_lines(model: Model, from_one: Sequence[str] = ()) -> list[str]:
+    """Return the body of `load_data`: the spec's own examples, as raw arrays (or with texts of classes).
+
+    The classes of the arrays `from_one` are counted from 1 in their files.
+    """
     data = model.data or Data()
     if data.source is None:
         names = {name: name for name in raw_declarations(model)}
@@ -45,11 +49,23 @@ def load_lines(model: Model) -> list[str]:
             *on_the_page(f"    return read_npz(path, {literal(names)})", INDENT),
             *(_inline_lines(data.inline) if data.inline else [_NO_DATA]),
         ]
+    begin = "examples =" if from_one else "return"
     if data.source.formats:
-        return _files_lines(data, data.source)
+        return [*_files_lines(data, data.source, begin), *counted_from_zero(from_one)]
     if data.source.entry.converted:
         return _converted_lines(model, data, data.source)
-    return _table_lines(model, data) if data.source.entry.table else _arrays_lines(data)
+    if data.source.entry.table:
+        return _table_lines(model, data)
+    return [*_arrays_lines(data, begin), *counted_from_zero(from_one)]
+
+
+def counted_from_zero(names: Sequence[str]) -> list[str]:
+    """Return the lines that count classes from 0, and return the `examples`; none where all are."""
+    shifted = [
+        f'examples["{name}"] = examples["{name}"].astype(np.int64) - 1  # its classes are counted from 1 in the file'
+        for name in names
+    ]
+    return [*shifted, "return examples"] if names else []
 
 
 def _paths(data: Data) -> dict[str, str]:
@@ -90,15 +106,15 @@ def form(source: FileSource) -> str:
     return ", **FORMAT" if source.options else ""
 
 
-def _arrays_lines(data: Data) -> list[str]:
+def _arrays_lines(data: Data, begin: str) -> list[str]:
     """Return the lines that read arrays by their keys."""
     assert data.source is not None
     keys = literal({name: words[0] for name, words in data.source.fields.items()})
     read, paths = data.source.entry.function, _paths(data)
     if not data.files:
-        return on_the_page(f"return {read}({paths['train']}, {keys})", INDENT)
+        return on_the_page(f"{begin} {read}({paths['train']}, {keys})", INDENT)
     parts = [f"{literal(part)}: {read}({path}, keys)" for part, path in paths.items()]
-    return [*on_the_page(f"keys = {keys}", INDENT), *wrapped("return join_parts({", parts, "})", room=INDENT)]
+    return [*on_the_page(f"keys = {keys}", INDENT), *wrapped(f"{begin} join_parts({{", parts, "})", room=INDENT)]
 
 
 def _converted_lines(model: Model, data: Data, source: FileSource) -> list[str]:
@@ -118,15 +134,15 @@ def _converted_lines(model: Model, data: Data, source: FileSource) -> list[str]:
     return [*lines, *joined]
 
 
-def _files_lines(data: Data, source: FileSource) -> list[str]:
+def _files_lines(data: Data, source: FileSource, begin: str) -> list[str]:
     """Return the lines that read a file for each array."""
     if not data.files:
-        return wrapped("return {", _array_files(source), "}", room=INDENT)
+        return wrapped(f"{begin} {{", _array_files(source), "}", room=INDENT)
     lines = []
     for part, files in {"train": source, **data.files}.items():
         lines += wrapped(f"{part} = {{", _array_files(files), "}", room=INDENT)
     parts = [f"{literal(part)}: {part}" for part in ("train", *data.files)]
-    return [*lines, *wrapped("return join_parts({", parts, "})", room=INDENT)]
+    return [*lines, *wrapped(f"{begin} join_parts({{", parts, "})", room=INDENT)]
 
 
 def _array_files(source: FileSource) -> list[str]:
@@ -164,28 +180,59 @@ def read_array(model: Model) -> str:
 
 def _inline_lines(inline: Mapping[str, Any]) -> list[str]:
     lines = ["return {"]
+    opening, _, closing = INLINE.plain_for({}, "").partition("{rows}")
     for name, rows in inline.items():
-        array = wrapped(f'"{name}": np.array([', [show(row) for row in rows], "]),", room=2 * INDENT)
+        array = wrapped(f'"{name}": {opening}', [show(row) for row in rows], f"{closing},", room=2 * INDENT)
         lines += [" " * INDENT + line for line in array]
     return [*lines, "}"]
 
 
 def prepare_lines(model: Model, more: str = "") -> list[str]:
     """Return the body of `prepare`: raw arrays in, prepared parts out; `more` are arguments of `prepared`."""
-    data, ways = model.data or Data(), chains(model)
-    lines = wrapped("arrays = check_arrays(data, {", _check_table(model), "})", room=INDENT)
-    lines += [f'arrays["{name}"] = arrays["{origin}"]' for name, origin in data.made_of.items()]
-    dropping = literal(tuple(name for name, chain in ways.items() if chain.drops))
-    later = splits_steps(data)
-    lines += [f"arrays = without_gaps(arrays, {dropping})"] if dropping != "()" and not later else []
-    lines += [f"{values} = {step.apply(values)}" for values, step in _encoded(ways.values())]
-    dropped = dropping if dropping != "()" and later else ""
-    lines += [line for statement in _split_lines(data, dropped) for line in on_the_page(statement, INDENT)]
+    ways, lines = chains(model), [*_arrays_of_all(model), *_parts_of_all(model)]
     lines += ["# Fitted on the training part only: the others must not leak into it."] if fitted(model) else []
     lines += ["scaling = {}"]
     prepared = (statement for chain in ways.values() for statement in _prepared(chain))
     lines += [line for statement in prepared for line in on_the_page(statement, INDENT)]
     return [*lines, f"return prepared(parts, dtype{more}), scaling"]
+
+
+PLACE = "place in its file"
+"""What the place of each example is called beside its arrays; no input or target can be."""
+
+
+def place_lines(model: Model) -> list[str]:
+    """Return the body of a function of raw arrays `data` that returns where in these the examples of each part are."""
+    chosen = [line for line in _parts_of_all(model) if not line.startswith("parts = ")]
+    if not any(line.startswith("chosen = ") for line in chosen):
+        chosen.append(f'chosen = {{"train": np.arange(len(arrays["{PLACE}"]))}}')
+    places = "np.arange(len(next(iter(arrays.values()))))"
+    found = f'{{part: arrays["{PLACE}"][rows] for part, rows in chosen.items()}}'
+    return [*_arrays_of_all(model, places), *chosen, f"return {found}"]
+
+
+def _arrays_of_all(model: Model, places: str = "") -> list[str]:
+    """Return the lines that check raw arrays and make of them what is split; with their `places`, if there is how."""
+    data, ways = model.data or Data(), chains(model)
+    lines = wrapped("arrays = check_arrays(data, {", _check_table(model), "})", room=INDENT)
+    lines += [f'arrays["{PLACE}"] = {places}'] if places else []
+    lines += [f'arrays["{name}"] = arrays["{origin}"]' for name, origin in data.made_of.items()]
+    dropping = _dropping(ways)
+    lines += [f"arrays = without_gaps(arrays, {dropping})"] if dropping and not splits_steps(data) else []
+    return [*lines, *(f"{values} = {step.apply(values)}" for values, step in _encoded(ways.values()))]
+
+
+def _parts_of_all(model: Model) -> list[str]:
+    """Return the lines that choose the rows of each part."""
+    data = model.data or Data()
+    dropped = _dropping(chains(model)) if splits_steps(data) else ""
+    return [line for statement in _split_lines(model, data, dropped) for line in on_the_page(statement, INDENT)]
+
+
+def _dropping(ways: Mapping[str, Chain]) -> str:
+    """Return the arrays whose gaps leave an example out, "" for none."""
+    names = tuple(name for name, chain in ways.items() if chain.drops)
+    return literal(names) if names else ""
 
 
 def _encoded(ways: Iterable[Chain]) -> Iterator[tuple[str, Step]]:
@@ -239,7 +286,7 @@ def splits_steps(data: Data) -> bool:
     return source is not None and source.length > 1 and split is not None and bool(split.order)
 
 
-def _split_lines(data: Data, dropping: str = "") -> list[str]:
+def _split_lines(model: Model, data: Data, dropping: str = "") -> list[str]:
     """Return the lines that choose the rows of each part; those are left out with a gap in the arrays `dropping`."""
     if data.split is None and not data.files and not data.take:
         return ['parts = {"train": {name: Rows(values) for name, values in arrays.items()}}']
@@ -247,7 +294,8 @@ def _split_lines(data: Data, dropping: str = "") -> list[str]:
     if data.files:
         lines += ['part = arrays.pop("part")', 'own = rows_of_part(part, "train")']
     if data.split:
-        function, arguments = _chosen(data, data.split)
+        alone = ".ravel()" if stratified_by_a_unit(model) else ""
+        function, arguments = _chosen(data, data.split, alone)
         lines += wrapped(f"chosen = {function}(", arguments, ")", room=INDENT)
     if data.files:
         own = "{name: own[rows] for name, rows in chosen.items()}" if data.split else '{"train": own}'
@@ -264,6 +312,12 @@ def _split_lines(data: Data, dropping: str = "") -> list[str]:
     ]
 
 
+def stratified_by_a_unit(model: Model) -> bool:
+    """Whether a split keeps the shares of the two classes of a single unit."""
+    name = model.data.split.stratify if model.data and model.data.split else ""
+    return bool(name) and model.targets[name].kind != "class"
+
+
 def taken(data: Data, drawn: str, rows: str) -> str:
     """Return the expression of the rows that are left to train on; `drawn` is a template of how they are drawn."""
     if data.split is not None and data.split.order:
@@ -271,9 +325,9 @@ def taken(data: Data, drawn: str, rows: str) -> str:
     return drawn.format(rows=rows, count=data.take, seed=data.split.seed if data.split else 0)
 
 
-def _chosen(data: Data, split: Split) -> tuple[str, list[str]]:
+def _chosen(data: Data, split: Split, alone: str) -> tuple[str, list[str]]:
     """Return the function that chooses the rows of each part, and its arguments; `own` are the rows of the source,
-    where other parts have files.
+    where other parts have files, and `alone` leaves of what the split is stratified by one number for each example.
     """
     own = bool(data.files)
     fractions = literal({part: share for part, share in split.fractions.items() if share})
@@ -285,7 +339,7 @@ def _chosen(data: Data, split: Split) -> tuple[str, list[str]]:
         return "split_in_order", [keys, fractions]
     if split.grouped:
         return "split_groups", [f'arrays.pop("groups"){of}', fractions, str(split.seed)]
-    by = f'arrays["{split.stratify}"]{of}' if split.stratify else "None"
+    by = f'arrays["{split.stratify}"]{of}{alone}' if split.stratify else "None"
     return "split_indices", [count, fractions, str(split.seed), by]
 
 

@@ -1,8 +1,8 @@
 """The training loop around the updates of a target: what a state holds, and what follows an epoch, in which order.
 
-All targets and styles keep one order: the updates, the figures, the learning rate that watches them, the rules that
-stop, and at last `on_epoch` with the record and the state. What training goes on from is in that state, so that one
-that is resumed does what one that was not would do next.
+All targets and styles keep one order, for one training and for sections that take turns: the updates, the figures, the
+learning rates that watch them, the rules that stop, and at last `on_epoch` with the record and the state. What training
+goes on from is in that state, so that one that is resumed does what one that was not would do next.
 """
 
 from __future__ import annotations
@@ -10,66 +10,63 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from dotnn.codegen import learning_rate, training, tree
-from dotnn.codegen.lines import literal
-from dotnn.codegen.parts import Part
-from dotnn.model.model import EarlyStop, Model, StopWhen
+from dotnn.codegen import learning_rate, optimizer, stopping, training, tree
+from dotnn.codegen.lines import literal, table
+from dotnn.codegen.loop_words import RECORD, Words
+from dotnn.codegen.sections import Section
+from dotnn.codegen.stopping import minutes
+from dotnn.model.model import Model
 
 HEAD = "for epoch in range(len(history) + 1, epochs + 1)"
-RECORD = "history[-1]"
-GOES_ON, SPENT = 'state["stopped_by"] == "epochs"', 'state["stopped_by"] != "epochs"'
-"""While no rule has ended the training, and once one has."""
-
-
-@dataclass(frozen=True)
-class Words:
-    """How a target says what the loop needs.
-
-    `figures` and `val_figures` are the loss and the metrics of the training and the validation part; `best` are
-    parameters that stay as they are, and `first` the best before the first epoch; `finite` tests a number, `seconds` is
-    how long training has taken, `memory` how an entry `{name}` of the optimizer's is set.
-    """
-
-    figures: str = "evaluate(params, examples, scaling)"
-    val_figures: str = 'evaluate(params, parts["val"], scaling)'
-    best: str = "{name: w.copy() for name, w in params.items()}"
-    first: str = "{name: w.copy() for name, w in params.items()}"
-    finite: str = "math.isfinite"
-    seconds: str = "time.monotonic() - started"
-    memory: str = 'memory["{name}"]'
 
 
 @dataclass(frozen=True)
 class Loop:
-    """The statements of a training loop that depend on the spec's regime; `words` are the target's."""
+    """The statements of a training loop that depend on the spec's regime; `words` are the target's.
+
+    `sections` are those that take turns, or the only training.
+    """
 
     model: Model
-    words: Words = Words()
-    parts: Sequence[Part] = ()
+    sections: Sequence[Section]
+    words: Words
 
-    @property
-    def early(self) -> EarlyStop | None:
-        """The early-stopping rule."""
-        return training.early_stop(self.model)
+    # ------------------------------------------------------------------------------------------------- the state
 
     def kept(self) -> dict[str, str]:
         """Return what a state begins with besides parameters, the optimizer's memory and the history."""
-        return self._kept() | {name: value for part in self.parts for name, value in part.held.items()}
+        held = {n: arrays[0] if len(arrays) == 1 else _joined(arrays) for n, arrays in self._held().items()}
+        return self._kept() | held
+
+    def _held(self) -> dict[str, list[str]]:
+        """Return the entries that are dicts of arrays which exist, each with one or those of several sections."""
+        found: dict[str, list[str]] = {}
+        for s in self.sections:
+            for name, text in (entry for part in s.added for entry in part.held.items()):
+                found.setdefault(name, []).append(text)
+        return found
 
     def _kept(self) -> dict[str, str]:
         """Return what of it is no dict of arrays that exist."""
-        kept: dict[str, str] = {name: value for part in self.parts for name, value in part.kept.items()}
-        if self.early:
-            worst = "-np.inf" if self.early.better == "max" else "np.inf"
-            kept |= {"best": worst, "best_params": self.words.first, "best_epoch": "0"}
-            kept |= {"best_step": "0"} if self._validates_early else {}
-        kept |= {"plateau": "{}"} if learning_rate.watcher(self.model.train) else {}
-        return kept | ({"stopped_by": '"epochs"'} if self.model.train.stops else {})
+        kept = self._kept_by_settings() | stopping.kept(self.sections, self.words)
+        watched = {s.name: "{}" for s in self.sections if s.watches}
+        if watched:
+            kept |= {"plateaus": table(watched)} if self.sections[0].name else {"plateau": "{}"}
+        return kept | ({"stopped_by": '"epochs"'} if stopping.stops(self.sections) else {})
+
+    def _kept_by_settings(self) -> dict[str, str]:
+        """Return what settings keep: of each section that has them, or what all have together."""
+        together, own = dict[str, str](), dict[str, dict[str, str]]()
+        for s in self.sections:
+            for part in s.added:
+                together |= part.together
+                for name, text in part.kept.items():
+                    own.setdefault(name, {})[s.name] = text
+        return together | {name: table(each) if "" not in each else each[""] for name, each in own.items()}
 
     def state(self, more: Mapping[str, str]) -> list[tree.Stmt]:
         """Return the statement that makes the state, with `more` entries before what is kept."""
-        entries = [f'"{name}": {value}' for name, value in {**more, **self.kept()}.items()]
-        return [tree.assign("state", f"{{{', '.join(entries)}}}")]
+        return [tree.assign("state", table({**more, **self.kept()}))]
 
     def taken_up(self) -> list[tree.Stmt]:
         """Return the statements that take over from `resume` all but the parameters, the memory and the generator."""
@@ -78,9 +75,11 @@ class Loop:
         one_by_one = [tree.assign(f"state[{name}]", f"resume[{name}]") for name in names]
         extended = tree.Do('history.extend(resume["history"])')
         filled = [
-            tree.For(f"for name, values in {array}.items()", (tree.assign("values[...]", f'resume["{name}"][name]'),))
-            for part in self.parts
-            for name, array in part.held.items()
+            tree.For(
+                f"for name, values in {arrays[0] if len(arrays) == 1 else f'state[{literal(name)}]'}.items()",
+                (tree.assign("values[...]", f'resume["{name}"][name]'),),
+            )
+            for name, arrays in self._held().items()
         ]
         return [extended, *filled, *(taken if len(names) > 1 else one_by_one), *self.clock_anew()]
 
@@ -92,127 +91,122 @@ class Loop:
         ran_out = f'state["stopped_by"] == {literal(minutes(limit.minutes))}'
         return [tree.If(ran_out, (tree.assign('state["stopped_by"]', '"epochs"'),))]
 
+    # ------------------------------------------------------------------------------------------ before the epochs
+
     def begin(self) -> list[tree.Stmt]:
         """Return the statements before the loop, once there are a state and a history."""
+        clock = [tree.assign("started", "time.monotonic()")] if training.time_limit(self.model.train) else []
+        return [*self._watchers(), *self._counted(), *clock]
+
+    def _watchers(self) -> Iterator[tree.Stmt]:
+        """Yield what makes what watches a quantity, and takes up what it has seen."""
+        bound = {s.name: (s.train, learning_rate.watcher(s.train)) for s in self.sections}
+        watching = {name: learning_rate.watching(train, found) for name, (train, found) in bound.items() if found}
+        if "" in watching:
+            yield tree.assign("plateau", watching[""])
+            yield tree.Do('vars(plateau).update(state["plateau"])')
+        elif watching:
+            yield tree.assign("plateaus", table(watching))
+            taken = tree.Do('vars(plateau).update(state["plateaus"][name])')
+            yield tree.For("for name, plateau in plateaus.items()", (taken,))
+
+    def _counted(self) -> Iterator[tree.Stmt]:
+        """Yield what counts the updates, and tells the optimizers how long a run is."""
         train = self.model.train
-        watched = learning_rate.watcher_made(train)
-        taken = [tree.Do('vars(plateau).update(state["plateau"])')] if watched else []
-        clock = [tree.assign("started", "time.monotonic()")] if training.time_limit(train) else []
-        return [*watched, *taken, *learning_rate.counted_steps(train, self.words.memory), *clock]
+        if not any(learning_rate.counts_steps(s.train) for s in self.sections):
+            return
+        steps = f"math.ceil(count / {learning_rate.update_size(train)})" if train.batch else "1"
+        yield tree.assign("steps_per_epoch", steps)
+        begun = "len(history) * steps_per_epoch"
+        done = {s.name: s.of_turns(begun) for s in self.sections if s.counts}
+        if "" not in done:
+            yield from [tree.assign("done", table(done))] if done else []
+        elif learning_rate.formula(train) is None:
+            yield tree.assign("done", begun)
+        else:
+            yield tree.Assign(("done", "steps"), f"{begun}, epochs * steps_per_epoch")
+        for s in self.sections:
+            values = {n: s.of_turns(text) for n, text in RUN_LENGTHS.items()}
+            for name in optimizer.run_lengths(s.train):
+                yield tree.assign(self.words.memory(s.names, name), values[name])
 
-    def gradient(self) -> list[tree.Stmt]:
+    # -------------------------------------------------------------------------------------------------- an update
+
+    def gradient(self, section: Section) -> list[tree.Stmt]:
         """Return the statements between the clipped gradient and the update."""
-        return [statement for part in self.parts for statement in part.gradient]
+        return [statement for part in section.added for statement in part.gradient]
 
-    def updated(self) -> list[tree.Stmt]:
+    def updated(self, section: Section) -> list[tree.Stmt]:
         """Return the statements after an update, and after its constraints."""
-        counted = map(tree.Do, learning_rate.after_step(self.model.train))
-        return [*counted, *(statement for part in self.parts for statement in part.updated), *self._validation()]
+        counted = [tree.assign(section.names.entry("done"), "1", "+=")] if section.counts else []
+        settings = (statement for part in section.added for statement in part.updated)
+        return [*counted, *settings, *self._validation(section)]
 
-    @property
-    def _validates_early(self) -> bool:
-        """Whether early stopping goes by the validations between the ends of epochs."""
-        early = self.early
-        return early is not None and early.quantity.startswith("val_") and bool(self.model.train.setting("validate"))
+    def _validation(self, section: Section) -> Iterator[tree.Stmt]:
+        """Yield the statement that validates after so many updates; none once a rule has ended the training."""
+        steps = section.train.setting("validate")
+        if steps is not None:
+            kept = tree.Do('state["validations"].append(validation)')
+            rules = [stopping.early_rule(section, self.words, "validation")] if section.validates_early else []
+            due = f"done % {steps} == 0" + (f" and {section.goes_on}" if rules else "")
+            made = tree.assign("validation", '{"epoch": epoch, "step": done}')
+            figures = tree.assign("validation", _renamed(self.words.val_figures), "|=")
+            yield tree.If(due, (made, figures, kept, *rules))
 
-    def _validation(self) -> list[tree.Stmt]:
-        """Return the statement that validates after so many updates; none once a rule has ended the training."""
-        steps = self.model.train.setting("validate")
-        if steps is None:
-            return []
-        names = [tree.assign("validation", '{"epoch": epoch, "step": done}')]
-        names.append(tree.assign("validation", _renamed(self.words.val_figures), "|="))
-        kept = tree.Do('state["validations"].append(validation)')
-        rules = [self._early_rule(self.early, "validation")] if self.early and self._validates_early else []
-        due = f"done % {steps} == 0" + (f" and {GOES_ON}" if rules else "")
-        return [tree.If(due, (*names, kept, *rules))]
+    # ------------------------------------------------------------------------------------------- after the updates
 
     def over(self) -> list[tree.Stmt]:
-        """Return the first statement of an epoch: none begins after a rule has ended the training."""
-        return [tree.If(SPENT, (tree.Do("break"),))] if self.model.train.stops else []
+        """Return the first statement of an epoch: none begins after rules have ended the training."""
+        return stopping.over(self.sections)
 
-    def after(self, now: Mapping[str, str], remark: tree.Note | None = None) -> list[tree.Stmt]:
-        """Return the last statements of an epoch; `now` are entries of the state that are read anew for `on_epoch`.
-
-        `remark` is a comment for the rules that stop.
-        """
-        stops = self._stop_rules()
-        entries = [f'"{name}": {value}' for name, value in now.items()]
-        state = f"state | {{{', '.join(entries)}}}" if entries else "state"
-        watches = learning_rate.watcher(self.model.train)
+    def after(self, now: Mapping[str, str]) -> list[tree.Stmt]:
+        """Return the last statements of an epoch; `now` are entries of the state that are read anew for `on_epoch`."""
+        state = f"state | {table(now)}" if now else "state"
         return [
             tree.If(f'not {self.words.finite}({RECORD}["loss"])', (tree.Do("break"),)),
-            *(statement for part in self.parts for statement in part.epoch),
+            *self._for_each([(s, tuple(line for part in s.added for line in part.epoch)) for s in self.sections]),
+            *self.words.shows,
             *self._figures(),
-            *learning_rate.after_epoch(self.model.train),
-            *([tree.assign('state["plateau"]', "vars(plateau)")] if watches else []),
-            *([remark] if stops and remark else []),
-            *stops,
+            *self._for_each([(s, tuple(_observed(s))) for s in self.sections if s.watches]),
+            *stopping.rules(self.sections, self.words),
             tree.If("on_epoch is not None", (tree.Do(f"on_epoch({RECORD}, {state})"),)),
         ]
 
-    def _figures(self) -> list[tree.Stmt]:
-        on_train, has_val, _ = training.evaluated_parts(self.model)
-        words, made = self.words, []
-        if on_train:
-            made.append(tree.assign(RECORD, f"{words.figures} | {RECORD}", "|="))
-        if has_val:
-            made.append(tree.assign(RECORD, _renamed(words.val_figures), "|="))
-        return [*made]
+    def _for_each(self, bodies: Sequence[tuple[Section, tuple[tree.Stmt, ...]]]) -> Iterator[tree.Stmt]:
+        """Yield what is done for the sections that have not ended; the only training has not."""
+        for section, body in bodies:
+            yield from [tree.If(section.goes_on, body)] if body and section.name and section.stops else body
 
-    def _stop_rules(self) -> list[tree.Stmt]:
-        """Return the rules; an epoch that another one ends does not count for early stopping."""
-        others = [*self._thresholds(), *self._time_limit()]
-        early = [self._early_rule(self.early)] if self.early and not self._validates_early else []
-        return [*others, tree.If(GOES_ON, tuple(early))] if early and others else [*others, *early]
-
-    def _thresholds(self) -> Iterator[tree.Stmt]:
-        for stop in self.model.train.stops:
-            if isinstance(stop, StopWhen):
-                rule = f"{stop.op} {stop.threshold!r}"
-                ends = tree.assign('state["stopped_by"]', f'"{stop.quantity} {rule}"')
-                yield tree.If(f'{RECORD}["{stop.quantity}"] {rule}', (ends,))
-
-    def _time_limit(self) -> Iterator[tree.Stmt]:
-        limit = training.time_limit(self.model.train)
-        if limit is not None:
-            ends = tree.assign('state["stopped_by"]', literal(minutes(limit.minutes)))
-            yield tree.If(f"{self.words.seconds} > {60 * limit.minutes!r}", (ends,))
-
-    def _early_rule(self, early: EarlyStop, record: str = RECORD) -> tree.Stmt:
-        margin = f" {'-' if early.better == 'min' else '+'} {early.min_delta!r}" if early.min_delta else ""
-        order = "<=" if early.better == "min" else ">="
-        quantity = f'{record}["{early.quantity}"]'
-        entries = [f'"best": {quantity}', '"best_epoch": epoch', f'"best_params": {self.words.best}']
-        steps = self.model.train.setting("validate") if record != RECORD else 0
-        entries += ['"best_step": done'] if steps else []
-        better = (tree.assign("state", f"{{{', '.join(entries)}}}", "|="),)
-        times = "validations" if steps else "epochs"
-        ends = tree.assign('state["stopped_by"]', f'"no better {early.quantity} for {early.patience} {times}"')
-        long = f'done == state["best_step"] + {early.patience * steps}'
-        waited = tree.If(long if steps else f'epoch == state["best_epoch"] + {early.patience}', (ends,))
-        return tree.If(f'{quantity} {order} state["best"]{margin}', better, (waited,))
+    def _figures(self) -> Iterator[tree.Stmt]:
+        words = self.words
+        if any(s.train.metrics for s in self.sections):
+            yield tree.assign(RECORD, f"{words.figures} | {RECORD}", "|=")
+        if training.evaluated_parts(self.model)[1]:
+            yield tree.assign(RECORD, _renamed(words.val_figures), "|=")
 
     def end(self) -> list[tree.Stmt]:
         """Return the statements after the loop that tell the history how it ended."""
-        return [*self._told(), *self._validations()]
-
-    def _validations(self) -> list[tree.Stmt]:
         kept = self.model.train.setting("validate") is not None
-        return [tree.assign("history.validations", 'state["validations"]')] if kept else []
+        validations = [tree.assign("history.validations", 'state["validations"]')] if kept else []
+        return [*stopping.at_the_end(self.sections, self.words), *validations]
 
-    def _told(self) -> list[tree.Stmt]:
-        if self.early:
-            how = 'state["stopped_by"], state["best_epoch"]'
-            return [tree.Assign(("history.stopped_by", "history.best_epoch"), how)]
-        return [tree.assign("history.stopped_by", 'state["stopped_by"]')] if self.model.train.stops else []
+
+RUN_LENGTHS = {"steps": "epochs * steps_per_epoch", "steps_per_epoch": "steps_per_epoch"}
+"""What an optimizer may want to know of how long a run is."""
+
+
+def _observed(section: Section) -> Iterator[tree.Stmt]:
+    """Yield what shows the figures of an epoch to what watches them, and keeps what that has seen."""
+    watched = learning_rate.watcher(section.train)
+    assert watched is not None
+    yield tree.Do(f'{section.plateau}.observe({RECORD}["{section.names.figure(watched.attrs["quantity"])}"])')
+    yield tree.assign(section.names.kept("plateaus" if section.name else "plateau"), f"vars({section.plateau})")
+
+
+def _joined(tables: Sequence[str]) -> str:
+    return f"{{{', '.join(f'**{table}' for table in tables)}}}"
 
 
 def _renamed(figures: str) -> str:
     """Return the expression of figures of the validation part, as a record has them."""
     return f'{{f"val_{{key}}": value for key, value in {figures}.items()}}'
-
-
-def minutes(number: float) -> str:
-    """Return how a training is said to have ended that ran out of time."""
-    return f"{number:g} minute{'s' * (number != 1)}"

@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from fractions import Fraction
 
-from dotnn.codegen import optimizer, tree
+from dotnn.codegen import optimizer
 from dotnn.codegen.lines import literal, on_the_page
 from dotnn.codegen.wrap import INDENT, WIDTH
 from dotnn.core.arguments import Bound, Duration
@@ -70,13 +70,6 @@ def _value(value: object) -> str:
     return f"{count.numerator}{UNITS[value.unit]}" + (f" / {count.denominator}" if count.denominator > 1 else "")
 
 
-def current(train: Train) -> str:
-    """Return the expression of the learning rate of the next update, "" for the plain number that `update` knows."""
-    if formula(train) is not None:
-        return "learning_rate(done, steps, steps_per_epoch)"
-    return "plateau.lr" if watcher(train) is not None else ""
-
-
 def counts_updates(train: Train) -> bool:
     """Whether the training counts its updates, as `done`: a schedule reads them, or a setting."""
     read = any(SETTINGS[name].counts(chosen.value) for name, chosen in train.settings.items())
@@ -88,32 +81,9 @@ def counts_steps(train: Train) -> bool:
     return counts_updates(train) or bool(optimizer.run_lengths(train))
 
 
-def counted_steps(train: Train, memory: str) -> list[tree.Stmt]:
-    """Return the statements before the loop that count the steps; `memory` is how an entry of the optimizer's is set.
-
-    It is a template over `{name}`.
-    """
-    if not counts_steps(train):
-        return []
-    steps = f"math.ceil(count / {update_size(train)})" if train.batch else "1"
-    made: list[tree.Stmt] = [tree.assign("steps_per_epoch", steps)]
-    if formula(train) is None and counts_updates(train):
-        made.append(tree.assign("done", "len(history) * steps_per_epoch"))
-    elif formula(train) is not None:
-        made.append(tree.Assign(("done", "steps"), "len(history) * steps_per_epoch, epochs * steps_per_epoch"))
-    values = {"steps": "epochs * steps_per_epoch", "steps_per_epoch": "steps_per_epoch"}
-    return [*made, *(tree.assign(memory.format(name=n), values[n]) for n in optimizer.run_lengths(train))]
-
-
 def update_size(train: Train) -> str:
     """Return the expression of how many examples an update is of."""
     return "(ACCUMULATE * BATCH_SIZE)" if train.setting("accumulate") else "BATCH_SIZE"
-
-
-def watcher_made(train: Train) -> list[tree.Stmt]:
-    """Return the statement before the loop that makes what watches a quantity."""
-    plateau = watcher(train)
-    return [] if plateau is None else [tree.assign("plateau", watching(train, plateau))]
 
 
 def watching(train: Train, plateau: Bound[Schedule]) -> str:
@@ -121,17 +91,6 @@ def watching(train: Train, plateau: Bound[Schedule]) -> str:
     sign = 1 if better(train, plateau.attrs["quantity"]) == "min" else -1
     numbers = [f"{name}={literal(value)}" for name, value in plateau.attrs.items() if name != "quantity"]
     return f"{plateau.entry.watches}({', '.join(numbers)}, sign={sign})"
-
-
-def after_step(train: Train) -> list[str]:
-    """Return the lines after an update."""
-    return ["done += 1"] if counts_updates(train) else []
-
-
-def after_epoch(train: Train) -> list[tree.Stmt]:
-    """Return the statement after an epoch."""
-    plateau = watcher(train)
-    return [tree.Do(f'plateau.observe(history[-1]["{plateau.attrs["quantity"]}"])')] if plateau is not None else []
 
 
 def better(train: Train, quantity: str) -> str:

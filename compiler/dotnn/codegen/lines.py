@@ -7,7 +7,7 @@ the batch, the cache) is unpacked where it is first needed.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
@@ -120,33 +120,50 @@ def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}", roo
 
     `name_of` says what the values outside are called in it, `sums_in` how an array is written that holds a sum.
     """
-    collected, _, summed = loop.outputs(node.outs)
-    states, inner = [v.name for v in loop.leaving], loop.made()
-
-    def name(value: Value) -> str:
-        return value.name if value.id in inner else name_of(value)
-
-    inside, at = room + INDENT, "part" if loop.nested else "step"
-    body = _assignments([v.name for v in loop.entering], states, inside)
-    slices = [_at_step(v, name_of, at) for v in loop.sequences(node.ins)]
-    body += _assignments([v.name for v in loop.slices], slices, inside)
-    added = {v.id: f"{sums_in.format(name_of(out))} +=" for v, out in zip(loop.summed, summed, strict=True)}
-    for n in loop.nodes:
-        if n.loop is None:
-            body.append(statement(n, name, added.get(n.out.id, ""), inside))
-        else:
-            body += _loop_in_a_step(n, n.loop, name, added, inside)
-    kept = zip((_at_step(v, name_of, at) for v in collected), (v.name for v in loop.collected), strict=True)
-    body += [f"{a} = {b}" for a, b in kept] if loop.nested else _assignments(*_columns(kept), inside)
+    states, at = [v.name for v in loop.leaving], "part" if loop.nested else "step"
+    added = {
+        v.id: f"{sums_in.format(name_of(out))} +="
+        for v, out in zip(loop.summed, loop.outputs(node.outs)[2], strict=True)
+    }
+    body = [
+        *_step_begins(node, loop, name_of, at, room + INDENT),
+        *_step_computes(loop, name_of, added, room + INDENT),
+        *_step_leaves(node, loop, name_of, at, room + INDENT),
+    ]
     again = node.phase == "backward" and loop.leaving[0].role != "cotangent"
     head = with_comment(f"for {at} in {loop.order()}:", WAYS["again" if again else node.phase], room)
     return [*_assignments(states, [name_of(v) for v in loop.initial(node.ins)], room), head, *indented(body)]
 
 
-def _columns(pairs: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    """Return the first and the second parts of pairs."""
-    known = list(pairs)
-    return [a for a, _ in known], [b for _, b in known]
+def _step_begins(node: Node, loop: Loop, name_of: NameOf, at: str, room: int) -> Iterator[str]:
+    """Yield the lines that give a step its states, and its parts of the sequences."""
+    yield from _assignments([v.name for v in loop.entering], [v.name for v in loop.leaving], room)
+    slices = [_at_step(v, name_of, at) for v in loop.sequences(node.ins)]
+    yield from _assignments([v.name for v in loop.slices], slices, room)
+
+
+def _step_computes(loop: Loop, name_of: NameOf, added: Mapping[int, str], room: int) -> Iterator[str]:
+    """Yield the lines of what a step computes; `added` has what its sums are added to."""
+    inner = loop.made()
+
+    def name(value: Value) -> str:
+        return value.name if value.id in inner else name_of(value)
+
+    for n in loop.nodes:
+        if n.loop is None:
+            yield statement(n, name, added.get(n.out.id, ""), room)
+        else:
+            yield from _loop_in_a_step(n, n.loop, name, added, room)
+
+
+def _step_leaves(node: Node, loop: Loop, name_of: NameOf, at: str, room: int) -> Iterator[str]:
+    """Yield the lines that keep what a step leaves behind; within another step each has a line."""
+    kept = [_at_step(v, name_of, at) for v in loop.outputs(node.outs)[0]]
+    made = [v.name for v in loop.collected]
+    if loop.nested:
+        yield from (f"{a} = {b}" for a, b in zip(kept, made, strict=True))
+    else:
+        yield from _assignments(kept, made, room)
 
 
 def _loop_in_a_step(node: Node, loop: Loop, name_of: NameOf, added: Mapping[int, str], room: int) -> list[str]:

@@ -20,6 +20,7 @@ class Part:
     functions what the loop calls
     setup     statements where the parameters and the optimizer's memory are made
     kept      entries of the state that training goes on from, with what they are before the first epoch
+    together  such entries by the names of parameters: sections that take turns have one of all of them
     held      entries of the state that are dicts of arrays, which a resumed training fills
     gradient  statements between the gradient, which is clipped by then, and the update
     updated   statements after an update
@@ -33,6 +34,7 @@ class Part:
     functions: Sequence[tree.Item] = ()
     setup: Statements = ()
     kept: Mapping[str, str] = field(default_factory=dict)
+    together: Mapping[str, str] = field(default_factory=dict)
     held: Mapping[str, str] = field(default_factory=dict)
     gradient: Statements = ()
     updated: Statements = ()

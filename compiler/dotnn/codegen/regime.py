@@ -8,8 +8,15 @@ from dotnn.model.definitions.penalty import DefinedConstraint
 from dotnn.model.model import Model, Train
 
 TRAIN_ARGUMENTS = [
-    "data=None", "*", "epochs=EPOCHS", "seed=SEED", "dtype=np.float32", "params=None", "resume=None", "on_epoch=None",
-]  # fmt: skip
+    "data=None",
+    "*",
+    "epochs=EPOCHS",
+    "seed=SEED",
+    "dtype=np.float32",
+    "params=None",
+    "resume=None",
+    "on_epoch=None",
+]
 
 
 def modules(train: Train) -> set[str]:

@@ -1,56 +1,62 @@
-"""A section that takes turns: its names in a script, and what its settings add to the loop of all."""
+"""What is trained by losses of its own: a section that takes turns with others, or the only training of a spec."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from dotnn.codegen import learning_rate, optimizer, training, tree
-from dotnn.codegen.lines import literal, table
+from dotnn.codegen import learning_rate, training
+from dotnn.codegen.called import Names
 from dotnn.codegen.parts import Part
-from dotnn.model.model import EarlyStop, Model, Turn
+from dotnn.model.model import EarlyStop, Handed, Model, StopAfter, Train, Turn
 from dotnn.model.turns import alone
-
-TABLE = "UPDATES"
-"""The table of a script: the names of the parameters that each section updates."""
-TOGETHER = frozenset({"average"})
-"""What settings keep by the names of parameters: the sections, whose names differ, have one table of it."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section, and its model as if it were the only one."""
+    """A section, by its model as if it were the only one; one that is has no turn."""
 
-    turn: Turn
     model: Model
     added: Sequence[Part] = ()
     """What its settings add to the loop, in the words of a style."""
+    turn: Turn | None = None
+    limit: StopAfter | None = None
+    """How long it trains together with others; the only training has it among its own rules."""
 
     @property
     def name(self) -> str:
-        """What the spec calls it."""
-        return self.turn.name
+        """What the spec calls it, "" for the only one."""
+        return self.turn.name if self.turn else ""
 
     @property
-    def table(self) -> str:
-        """The expression of the names of what it updates."""
-        return f"{TABLE}[{literal(self.name)}]"
+    def names(self) -> Names:
+        """What its things are called."""
+        return Names(self.name)
 
-    def called(self, function: str) -> str:
-        """Return the name of a function of this section."""
-        return f"{function}_{self.name}"
+    @property
+    def train(self) -> Train:
+        """How it is trained."""
+        return self.model.train
 
-    def figure(self, quantity: str) -> str:
-        """Return the key of a quantity in the record of an epoch: `val_loss` -> `val_critic.loss`."""
-        plain = quantity.removeprefix("val_")
-        return f"{'val_' * (plain != quantity)}{self.name}.{plain}"
+    @property
+    def steps(self) -> int:
+        """How many updates it takes on each batch."""
+        return self.turn.steps if self.turn else 1
+
+    @property
+    def updates(self) -> tuple[str, ...]:
+        """The parameters that it updates."""
+        return tuple(name for name, p in self.model.params.items() if p.trained)
+
+    @property
+    def handed(self) -> tuple[Handed, ...]:
+        """What it takes from earlier ones."""
+        return self.turn.handed if self.turn else ()
 
     @property
     def stops(self) -> bool:
-        """Whether it may end before the others."""
-        return bool(self.turn.train.stops)
+        """Whether a rule may end it."""
+        return bool(self.train.stops)
 
     @property
     def early(self) -> EarlyStop | None:
@@ -58,14 +64,20 @@ class Section:
         return training.early_stop(self.model)
 
     @property
+    def validates_early(self) -> bool:
+        """Whether early stopping goes by the validations between the ends of epochs."""
+        early = self.early
+        return early is not None and early.quantity.startswith("val_") and bool(self.train.setting("validate"))
+
+    @property
     def counts(self) -> bool:
         """Whether its updates are counted, for its learning rate or a setting."""
-        return learning_rate.counts_updates(self.turn.train)
+        return learning_rate.counts_updates(self.train)
 
     @property
     def watches(self) -> bool:
         """Whether its learning rate goes by what an epoch has shown."""
-        return learning_rate.watcher(self.turn.train) is not None
+        return learning_rate.watcher(self.train) is not None
 
     @property
     def averages(self) -> bool:
@@ -73,116 +85,37 @@ class Section:
         return any(part.shown for part in self.added)
 
     @property
-    def counts_steps(self) -> bool:
-        """Whether the updates of an epoch are."""
-        return self.counts or bool(optimizer.run_lengths(self.turn.train))
+    def goes_on(self) -> str:
+        """The condition that no rule has ended it."""
+        return f"not {self.ended}" if self.name else f'{self.ended} == "epochs"'
+
+    @property
+    def ended(self) -> str:
+        """The entry of the state that says which rule has."""
+        return self.names.kept("ended") if self.name else 'state["stopped_by"]'
+
+    @property
+    def plateau(self) -> str:
+        """The expression of what watches a quantity."""
+        return self.names.entry("plateaus") if self.name else "plateau"
 
     @property
     def rate(self) -> str:
         """The expression of the learning rate of its next update, "" for a plain number."""
         if self.watches:
-            return f"plateaus[{literal(self.name)}].lr"
-        if learning_rate.formula(self.turn.train) is None:
+            return f"{self.plateau}.lr"
+        if learning_rate.formula(self.train) is None:
             return ""
-        each = f" * {self.turn.steps}" if self.turn.steps > 1 else ""
-        done = f"done[{literal(self.name)}]"
-        return f"{self.called('learning_rate')}({done}, epochs * steps_per_epoch{each}, steps_per_epoch{each})"
+        whole = f"epochs * {self.of_turns('steps_per_epoch')}" if self.name else "steps"
+        done = self.names.entry("done")
+        return f"{self.names.own('learning_rate')}({done}, {whole}, {self.of_turns('steps_per_epoch')})"
+
+    def of_turns(self, count: str) -> str:
+        """Return the expression of how many updates it takes in so many batches."""
+        return f"{count} * {self.steps}" if self.steps > 1 else count
 
 
 def sections_of(model: Model) -> tuple[Section, ...]:
     """Return the sections of a model in their order."""
-    return tuple(Section(turn, alone(model, turn)) for turn in model.turns)
-
-
-def respelt(item: Any, change: Callable[[str], str]) -> Any:
-    """Return a tree of Python with every text changed."""
-    if isinstance(item, str):
-        return change(item)
-    if isinstance(item, tuple):
-        return tuple(respelt(inner, change) for inner in item)
-    if isinstance(item, tree.Origin) or not is_dataclass(item) or isinstance(item, type):
-        return item
-    return replace(item, **{f.name: respelt(getattr(item, f.name), change) for f in fields(item)})
-
-
-def words(mapping: dict[str, str]) -> Callable[[str], str]:
-    """Return the function that puts words in the place of others."""
-    pattern = re.compile(rf"\b({'|'.join(map(re.escape, mapping))})\b")
-    return lambda text: pattern.sub(lambda match: mapping[match[1]], text)
-
-
-# -------------------------------------------------------------------------------------------------- what settings add
-
-
-def kept_by_settings(sections: Sequence[Section]) -> dict[str, str]:
-    """Return what a state begins with for settings: of each section that has them, or what all have together."""
-    found: dict[str, dict[str, str]] = {}
-    for s in sections:
-        for name, text in (entry for part in s.added for entry in part.kept.items()):
-            found.setdefault(name, {})[s.name] = text
-    return {name: each.popitem()[1] if name in TOGETHER else table(each) for name, each in found.items()}
-
-
-def in_turn(part: Part, section: Section, own: dict[str, str]) -> Part:
-    """Return what a setting adds to the loop of a section; `own` are its words for what others have, too."""
-    key, functions = literal(section.name), _functions(part, section)
-    called = words({"PARAMS": section.table, "done": f"done[{key}]", **own, **functions})
-    named = words({"PARAMS": section.table, **functions})
-
-    def change(text: str) -> str:
-        for name in part.kept.keys() - TOGETHER:
-            text = text.replace(f"state[{literal(name)}]", f"state[{literal(name)}][{key}]")
-        return text
-
-    def wrapped(inner: str) -> tuple[str, tree.Item]:
-        assert part.wraps is not None
-        name, function = part.wraps(inner)
-        made = words({"PARAMS": section.table, name: section.called(name)})
-        return section.called(name), respelt(function, made)
-
-    return replace(
-        part,
-        functions=[respelt(function, lambda text: named(change(text))) for function in part.functions],
-        wraps=wrapped if part.wraps else None,
-        **{
-            moment: respelt(getattr(part, moment), lambda text: called(change(text)))
-            for moment in ("setup", "gradient", "updated", "epoch")
-        },
-    )
-
-
-def _functions(part: Part, section: Section) -> dict[str, str]:
-    """Return what the functions that a setting defines are called in a section."""
-    texts = [item.text if isinstance(item, tree.Prose) else f"def {item.name}(" for item in part.functions]  # type: ignore[union-attr]
-    return {name: section.called(name) for text in texts for name in re.findall(r"^def (\w+)\(", text, re.MULTILINE)}
-
-
-def watchers(sections: Sequence[Section]) -> Iterator[tree.Stmt]:
-    """Yield the statements before the loop that make what watches a quantity."""
-    bound = {s.name: (s.turn.train, learning_rate.watcher(s.turn.train)) for s in sections}
-    watched = {n: learning_rate.watching(train, plateau) for n, (train, plateau) in bound.items() if plateau}
-    if watched:
-        yield tree.assign("plateaus", table(watched))
-        taken = tree.Do('vars(plateau).update(state["plateaus"][name])')
-        yield tree.For("for name, plateau in plateaus.items()", (taken,))
-
-
-def observed(sections: Sequence[Section]) -> Iterator[tree.Stmt]:
-    """Yield the statements after the figures of an epoch that show them to what watches them."""
-    for s in sections:
-        watched, name = learning_rate.watcher(s.turn.train), literal(s.name)
-        if watched is not None:
-            figure = s.figure(watched.attrs["quantity"])
-            body = (
-                tree.Do(f'plateaus[{name}].observe(history[-1]["{figure}"])'),
-                tree.assign(f'state["plateaus"][{name}]', f"vars(plateaus[{name}])"),
-            )
-            yield from [tree.If(f'not state["ended"][{name}]', body)] if s.stops else body
-
-
-def after_updates(sections: Sequence[Section]) -> Iterator[tree.Stmt]:
-    """Yield what settings do after the updates of an epoch, for the sections that have not ended."""
-    for s in sections:
-        body = tuple(statement for part in s.added for statement in part.epoch)
-        if body:
-            yield from [tree.If(f'not state["ended"][{literal(s.name)}]', body)] if s.stops else body
+    limit = training.time_limit(model.train)
+    return tuple(Section(alone(model, turn), turn=turn, limit=limit) for turn in model.turns)

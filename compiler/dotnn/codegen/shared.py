@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from dotnn.codegen import augmenting, data, training
@@ -13,10 +14,11 @@ from dotnn.model.model import Model
 from dotnn.model.raw import keys_of_predictions, raw_declarations
 
 
-def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
+def training_context(model: Model, prepared: str = "", from_one: Sequence[str] = ()) -> dict[str, Any]:
     """Return what the templates of the data and of the training loop show, whatever the target.
 
-    `prepared` are a target's own arguments of the function of that name.
+    `prepared` are a target's own arguments of the function of that name; the classes of the arrays `from_one` are
+    counted from 1 in their files.
     """
     has_test = training.evaluated_parts(model)[2]
     add, report = training.epoch_loss(model)
@@ -32,7 +34,7 @@ def training_context(model: Model, prepared: str = "") -> dict[str, Any]:
     return {
         "shuffle": model.train.shuffle,
         "data_file": bool(model.data and model.data.source),
-        "load_lines": indented(data.load_lines(model)),
+        "load_lines": indented(data.load_lines(model, from_one)),
         "classes": bool(data.classes(model)),
         "prepare_lines": indented(data.prepare_lines(model, prepared)),
         "augment_lines": augmenting.lines(model),

@@ -121,7 +121,7 @@ def rescaled(model: Model, graph: Graph) -> dict[str, Value]:
         for value in node.ins:
             if value.id in names and node.op == "reshape_weight":
                 names[node.out.id] = names[value.id]
-            elif value.id in names and node.outs[0].id in computed:
+            elif value.id in names and node.loop is None and node.outs[0].id in computed:
                 found.setdefault(names[value.id], node.outs[0])
     return found
 

@@ -17,18 +17,18 @@ def command(spec: str, as_json: bool, steps: int, seed: int | None, sets: tuple[
     """Compare training on NumPy and TensorFlow.
 
     Both train in double precision, from the same parameters and on the same batches; the first step that differs is
-    reported, with the line of the spec.
+    reported, with the line of the spec. Of sections that take turns each trains as if it were the only one.
     """
     from dotnn.running.threads import use_one_thread
 
     use_one_thread()
-    from dotnn.commands.comparing.follow import compare
+    from dotnn.commands.comparing.sections import compared
     from dotnn.reports.console import show_json, warn
     from dotnn.session import Compilation
 
-    begun = Compilation.read(spec, sets).of_one("dotnn diff")
+    begun = Compilation.read(spec, sets)
     warn(begun.warnings)
-    found = compare(begun, steps, begun.model.train.seed if seed is None else seed)
+    found = compared(begun, steps, begun.model.train.seed if seed is None else seed)
     if as_json:
         show_json(found.to_json())
     else:

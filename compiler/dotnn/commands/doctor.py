@@ -12,17 +12,17 @@ from dotnn.commands.options import FILE, json_option
 @click.option("--data", metavar="PATH", type=FILE, help="The data file of the training, or the folder that holds it.")
 @json_option
 def command(run: str, data: str | None, as_json: bool) -> None:
-    """Say what is wrong with a finished run, the worst first, each with a fix to try."""
+    """Say what is wrong with a finished run, or with each member of an ensemble, the worst first, with fixes to try."""
+    from dotnn.commands.seeing.ensemble import Ensemble, opened
     from dotnn.commands.seeing.look import seen_of
-    from dotnn.commands.seeing.run import Run
     from dotnn.reports.console import show_json
-    from dotnn.reports.diagnosis import diagnosis_text, vital_signs
-    from dotnn.reports.findings import diagnosis
+    from dotnn.reports.diagnosis import diagnosis_json, diagnosis_text
 
-    seen = seen_of(Run.open(run), data)
-    faults, signs = diagnosis(seen), vital_signs(seen)
-    if as_json:
-        layers = [sign.as_json() for sign in signs]
-        show_json({"run": seen.name, "findings": [fault.as_json() for fault in faults], "layers": layers})
+    found = opened(run)
+    each = found.seen(data) if isinstance(found, Ensemble) else [seen_of(found, data)]
+    if not as_json:
+        click.echo("\n\n".join(map(diagnosis_text, each)))
+    elif isinstance(found, Ensemble):
+        show_json({"run": found.name, "members": [*map(diagnosis_json, each)]})
     else:
-        click.echo(diagnosis_text(seen, faults, signs))
+        show_json(diagnosis_json(each[0]))

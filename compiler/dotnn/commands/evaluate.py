@@ -24,7 +24,7 @@ def command(run: str, data: str | None, predictions: str | None, force: bool, as
     from dotnn.commands.seeing.ensemble import Ensemble
     from dotnn.commands.seeing.figures import figures_of
     from dotnn.commands.seeing.keep import keep_predictions
-    from dotnn.commands.seeing.run import Run, held_out
+    from dotnn.commands.seeing.run import Run
     from dotnn.reports.console import show_json
     from dotnn.reports.figures import figures_text
     from dotnn.running.combining import members_of
@@ -40,15 +40,12 @@ def command(run: str, data: str | None, predictions: str | None, force: bool, as
         found = ensemble.run if ensemble else Run.open(run)
         for member in ensemble.members if ensemble else [found]:
             warn_of_divergence(member.folder)
-    examples, part = found.examples(data) if data is not None else {}, data or ""
-    if data is None:
-        parts = found.parts()
-        part = held_out(parts)
-        examples = dict(parts[part])
+    examples, part = found.measured(data)
     figures = ensemble.figures(examples, part) if ensemble else figures_of(found, examples, part)
     if predictions is not None:
         together = ensemble.outputs(examples) if ensemble else None
-        keep_predictions(found, examples, predictions, outputs=together, force=force)
+        places = found.places()[part] if data is None else found.examples(data)[1]
+        keep_predictions(found, examples, places, predictions, outputs=together, force=force)
     if as_json:
         show_json(figures.as_json())
     else:

@@ -104,10 +104,13 @@ def _drawn(wanted: Wanted, is_mermaid: bool) -> str:
         begun = Compilation.read(wanted.spec or "", wanted.sets)
         return _units(begun, wanted.example) if wanted.units else _diagram(begun, wanted.unfold, is_mermaid)
     from dotnn.commands.seeing.draw import check_spec, drawn, trained_units
+    from dotnn.commands.seeing.ensemble import Ensemble, opened
     from dotnn.commands.seeing.run import Run
     from dotnn.reports.diagram.units_svg import units_svg
 
-    run = Run.open(wanted.run_dir)
+    of_weights = wanted.show or wanted.units
+    found = Run.open(wanted.run_dir) if of_weights else opened(wanted.run_dir)
+    run = found.run if isinstance(found, Ensemble) else found  # all members have one network
     if wanted.spec is not None:
         check_spec(run, Compilation.read(wanted.spec))
     if wanted.show:

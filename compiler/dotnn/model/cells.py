@@ -46,8 +46,17 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=nodes.Stmt)
 WHOLE = (
-    "affine", "tied", "step_affine", "dense", "scale", "sum", "subtract", "multiply", "sum_features", "mean_features",
-)  # fmt: skip
+    "affine",
+    "tied",
+    "step_affine",
+    "dense",
+    "scale",
+    "sum",
+    "subtract",
+    "multiply",
+    "sum_features",
+    "mean_features",
+)
 """Layers that compute the same for a whole sequence as for each of its steps, besides formulas and activations."""
 
 

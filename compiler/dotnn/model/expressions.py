@@ -225,8 +225,7 @@ class ExpressionReader(ABC):
             case nodes.Binary(op="+" | "-" | "*"):
                 return self._binary(expr, scope)
             case nodes.Unary(op="-", operand=operand) if self.is_value(operand, scope):
-                value = self.value(operand, scope)
-                return self.steps.apply(SCALE, {"factor": -1}, (value,), expr.span, scope).marked(value.reduced)
+                return self._scaled(self.value(operand, scope), -1, expr.span, scope)
         raise self._no_operation(expr, scope)
 
     def _binary(self, expr: nodes.Binary, scope: Scope) -> Tensor:
@@ -235,17 +234,16 @@ class ExpressionReader(ABC):
             constant, value = (expr.left, expr.right) if sides[1] else (expr.right, expr.left)
             factor = evaluate(constant, scope.constants)
             if is_number(factor):
-                operand = self.value(value, scope)
-                scaled = self.steps.apply(SCALE, {"factor": factor}, (operand,), expr.span, scope)
-                return scaled.marked(operand.reduced)
+                return self._scaled(self.value(value, scope), factor, expr.span, scope)
         terms = terms_of(expr)
         numbers = self._numbers(terms, scope) if expr.op == "*" else {}
         values = tuple(self.value(e, scope) for e in terms if id(e) not in numbers)
         joined = values[0] if len(values) == 1 else self._joined(expr.op, values, expr.span, scope)
-        if not numbers:
-            return joined
-        scaled = self.steps.apply(SCALE, {"factor": math.prod(numbers.values())}, (joined,), expr.span, scope)
-        return scaled.marked(joined.reduced)
+        return self._scaled(joined, math.prod(numbers.values()), expr.span, scope) if numbers else joined
+
+    def _scaled(self, value: Tensor, factor: float, span: Span, scope: Scope) -> Tensor:
+        """Return a value times a number."""
+        return self.steps.apply(SCALE, {"factor": factor}, (value,), span, scope).marked(value.reduced)
 
     def _joined(self, op: str, values: tuple[Tensor, ...], span: Span, scope: Scope) -> Tensor:
         """Return the join of values; where a reduced axis meets the axis that it came from, it is a formula."""
@@ -256,12 +254,8 @@ class ExpressionReader(ABC):
 
     def _numbers(self, terms: Sequence[nodes.Expr], scope: Scope) -> dict[int, float]:
         """Return the numbers among the factors of a product of values, by the identity of their expression."""
-        found: dict[int, float] = {}
-        for term in terms:
-            number = self._number(term, scope)
-            if number is not None:
-                found[id(term)] = number
-        return found
+        found = {id(term): self._number(term, scope) for term in terms}
+        return {term: number for term, number in found.items() if number is not None}
 
     def _number(self, expr: nodes.Expr, scope: Scope) -> float | None:
         """Return the number that an expression is, None where it is a value or wrong."""

@@ -7,11 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dotnn.core.diagnostics import Reporter, Source, one_edit_apart
+from dotnn.core.diagnostics import CompileError, Reporter, Source, one_edit_apart
 from dotnn.library.sources import SOURCES
 from dotnn.model import messages
 from dotnn.model.constants import WORDS, Constants, Poison
 from dotnn.model.files import FILE_HELP, OUTSIDE_HELP, folder_of, path_within
+from dotnn.model.inline import written_out
 from dotnn.model.messages.base import Fail
 from dotnn.syntax import nodes
 
@@ -69,12 +70,15 @@ def bound_sizes(
 def sizes_in(file: nodes.File, source: Source, sets: Sequence[str], data: Path, measure: Measure) -> tuple[str, ...]:
     """Return what a data file says of free names that no text of `--set` binds, as such texts: `n=4`.
 
-    Nothing is said of what the file does not tell: `bound_sizes` reports it.
+    Nothing is said of what the file does not tell: `bound_sizes` reports it. Raises `CompileError` where names are free
+    and the file is not there.
     """
-    sections = {s.keyword: s for s in file.sections if isinstance(s, nodes.Section)}
+    sections = {s.keyword: written_out(s) for s in file.sections if isinstance(s, nodes.Section)}
     params, section = sections.get("params"), sections.get("model")
     named = [s.name.id for s in params.statements if isinstance(s, nodes.Assign)] if params else []
     free = free_names(section, [*named, *(text.partition("=")[0].strip() for text in sets)])
+    if free and not data.exists():
+        raise CompileError([messages.data.no_file_given(str(data), str(data))], source)
     reader = _Reader(sections.get("data"), source, measure, data)
     found: dict[str, int] = {}
     for decl in _declarations(section) if free else ():

@@ -98,17 +98,24 @@ def _plain(value: object) -> object:
         return [_plain(inner) for inner in value]
     if isinstance(value, Expr):
         return str(value)
-    if isinstance(value, Layer) and value.definition is not None:
-        return "defined", str(value.definition.body)
-    if isinstance(value, Optimizer | Schedule | Init) and value.definition:
-        return "defined", value.definition
-    if isinstance(formula := getattr(value, "formula", None), Formula):
-        return "defined", formula.meaning
+    meaning = _defined(value)
+    if meaning:
+        return "defined", meaning
     if isinstance(value, Registered):
         return type(value).__name__, value.name
     if is_dataclass(value) and not isinstance(value, Span | Source):
         return type(value).__name__, _fields(value)
     raise TypeError(f"{type(value).__name__} has no digest")
+
+
+def _defined(value: object) -> str:
+    """Return what a member means that the spec defines, "" for all else."""
+    if isinstance(value, Layer):
+        return str(value.definition.body) if value.definition is not None else ""
+    if isinstance(value, Optimizer | Schedule | Init) and value.definition:
+        return value.definition
+    formula = getattr(value, "formula", None)
+    return formula.meaning if isinstance(formula, Formula) else ""
 
 
 def _fields(value: object) -> list[tuple[str, object]]:

@@ -1,11 +1,17 @@
-"""Arrays that are written in the spec: `x = [[0, 0], [0, 1]]`. An error points at the row that is wrong."""
+"""Arrays that are written in the spec: `x = [[0, 0], [0, 1]]`, or `source = inline(x = [[0, 0], [0, 1]])`.
+
+An error points at the row that is wrong.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import chain
 from typing import cast
 
 from dotnn.core.diagnostics import Diagnostic
+from dotnn.library.sources import SOURCES
 from dotnn.model import messages
 from dotnn.model.constants import Constants, describe, evaluate
 from dotnn.model.messages.base import Fail, several
@@ -15,6 +21,31 @@ from dotnn.model.section import SectionReader
 from dotnn.syntax import nodes
 
 Shape = tuple[int, ...]
+
+
+def written_out(section: nodes.Section) -> nodes.Section:
+    """Return a `data` section in which each array of `source = inline(x = …)` is a key of its own: `x = …`.
+
+    A call that is not of such arrays stays, for the reader of sources to say what is wrong with it.
+    """
+    return replace(section, statements=tuple(chain.from_iterable(map(_keys_of, section.statements))))
+
+
+def _keys_of(statement: nodes.Stmt) -> tuple[nodes.Stmt, ...]:
+    value = statement.value if isinstance(statement, nodes.Assign) and statement.name.id == "source" else None
+    if not isinstance(value, nodes.Call) or not is_inline_call(value):
+        return (statement,)
+    keys = [nodes.Assign(arg.span, arg.name, arg.value) for arg in value.args if arg.name and _is_list(arg.value)]
+    return tuple(keys) if keys and len(keys) == len(value.args) else (statement,)
+
+
+def is_inline_call(call: nodes.Call) -> bool:
+    """Whether a source is the spec itself."""
+    return call.func.id in SOURCES and SOURCES[call.func.id].wraps == "rows"
+
+
+def _is_list(expr: nodes.Expr) -> bool:
+    return isinstance(expr, nodes.List)
 
 
 def read_inline(name: str, expr: nodes.Expr, constants: Constants) -> list[Nested]:

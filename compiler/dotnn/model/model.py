@@ -190,6 +190,10 @@ class FileSource:
         """Return the format of the file of one array."""
         return SOURCES[self.formats[name]]
 
+    def path_of(self, name: str) -> str:
+        """Return the file of an input or target, as the spec names it."""
+        return self.fields[name][0] if self.formats else self.path
+
     @property
     def length(self) -> int:
         """How many steps a window takes; 1 where there are none."""

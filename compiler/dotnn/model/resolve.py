@@ -18,7 +18,7 @@ from dotnn.model.data import DATA_KEYS, read_data, read_weights
 from dotnn.model.definitions import read_definitions
 from dotnn.model.definitions.penalty import DefinedConstraint, DefinedPenalty
 from dotnn.model.free_sizes import Measure, Size, bound_sizes, free_names
-from dotnn.model.inline import check_values
+from dotnn.model.inline import check_values, written_out
 from dotnn.model.linking import linked
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Check, Declared, Model, Parameter, Places, Step
@@ -26,6 +26,7 @@ from dotnn.model.network import NetworkReader
 from dotnn.model.params import read_params
 from dotnn.model.section import SectionReader, head_of
 from dotnn.model.settings import check_settings
+from dotnn.model.splits import check_stratified
 from dotnn.model.stateful import check_stateful
 from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, Defaults, read_defaults, read_train
 from dotnn.model.trial import NoNumber
@@ -96,7 +97,7 @@ def _sections(file: nodes.File, reporter: Reporter) -> tuple[dict[str, nodes.Sec
             line = reporter.source.line_of(sections[section.keyword].span)
             reporter.add(messages.sections.duplicate_section(head_of(section), section.keyword, line))
         else:
-            sections[section.keyword] = section
+            sections[section.keyword] = written_out(section) if section.keyword == "data" else section
     return sections, blocks
 
 
@@ -181,6 +182,7 @@ def _experiment(
     reporter.stop_on_errors()
     check_settings(model, reporter)
     check_values(data_section, model)
+    check_stratified(data_section, model)
     _check_categories(model, reporter)
     return model
 

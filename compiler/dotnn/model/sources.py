@@ -12,6 +12,7 @@ from dotnn.model import messages
 from dotnn.model.array_files import arrays_source
 from dotnn.model.bind import bind
 from dotnn.model.columns import Columns, column_word, is_except
+from dotnn.model.inline import is_inline_call
 from dotnn.model.messages.base import Fail
 from dotnn.model.model import Declared, FileSource, Split
 from dotnn.model.preparations import Declarations, Preparations, declared_name
@@ -33,13 +34,15 @@ class SourceReader:
     def source(self, expr: nodes.Expr) -> FileSource:
         """Return the source. Raises `Fail`."""
         call = source_call(expr)
+        if is_inline_call(call):
+            raise Fail(messages.data.inline_form(call.span, SOURCES[call.func.id].form))
         if SOURCES[call.func.id].wraps == "files":
             return arrays_source(call, self.declared, self.beside)
         if not SOURCES[call.func.id].wraps:
             return self._of_file(call, {})
         inner = call.args[0].value if call.args else None
         if not isinstance(inner, nodes.Call) or not getattr(SOURCES.get(inner.func.id), "located", False):
-            raise Fail(messages.data.windows_form(call.span, "windows are those of a table"))
+            raise Fail(messages.data.windows_form(call.span, "windows are those of a csv table"))
         return self._of_file(inner, read_spans(call, self.section.constants, self.declared), call.span)
 
     def _of_file(self, call: nodes.Call, spans: Mapping[str, tuple[int, int]], span: Span | None = None) -> FileSource:

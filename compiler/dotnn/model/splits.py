@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from dotnn.core.arguments import FRACTION, SEED, Arg, Attrs
@@ -10,8 +11,9 @@ from dotnn.model import messages
 from dotnn.model.bind import bind
 from dotnn.model.constants import Constants
 from dotnn.model.messages.base import Fail
-from dotnn.model.model import Split
+from dotnn.model.model import Declared, Model, Split
 from dotnn.model.preparations import Declarations, declared_name
+from dotnn.model.section import SectionReader
 from dotnn.syntax import nodes
 from dotnn.syntax.walk import by_position
 
@@ -25,6 +27,9 @@ WAYS = ("stratify", "order", "groups")
 """What a split goes by instead of chance alone; one of them at most."""
 BESIDE = {"order": "key", "groups": "key"}
 """Columns that are read beside the inputs and targets, with the kind of their values."""
+
+TWO_CLASSES = ("unit", "binary", "sign")
+"""The kinds of a single unit whose numbers are two classes."""
 
 Column = nodes.Name | nodes.String
 
@@ -85,9 +90,9 @@ def _column(arg: nodes.Arg) -> Column:
 
 
 def _classes_named(expr: nodes.Expr, declared: Declarations) -> str:
-    """Return the name of a target of classes, or raise `Fail`."""
+    """Return the name of a target of classes, or of a single unit, or raise `Fail`."""
     target = declared_name(expr, declared)
-    if target.kind != "class" or target.type.example:
+    if not _is_unit(target) and (target.kind != "class" or target.type.example):
         classes = [d.name for d in declared.values() if d is not None and d.kind == "class" and not d.type.example]
         told, others = "has no classes to stratify by", "no target holds classes"
         if target.kind == "class":
@@ -95,6 +100,23 @@ def _classes_named(expr: nodes.Expr, declared: Declarations) -> str:
         help = f"stratify by {' or '.join(classes)}" if classes else f"{others}: leave stratify out"
         raise Fail(messages.data.split_form(expr.span, f"{target.name} {told}", help))
     return target.name
+
+
+def _is_unit(target: Declared) -> bool:
+    """Whether a target is one number, which may stand for two classes."""
+    return target.role == "target" and target.kind == "real" and math.prod(target.type.example) == 1
+
+
+def check_stratified(section: SectionReader, model: Model) -> None:
+    """Report a split by a single unit whose loss and metrics do not take its two numbers for classes."""
+    name = model.data.split.stratify if model.data and model.data.split else ""
+    if not name or not _is_unit(model.targets[name]) or model.raw_kind(name) in TWO_CLASSES:
+        return
+    call = section.values["split"]
+    assert isinstance(call, nodes.Call)
+    place = next(arg.value.span for arg in call.args if arg.name is not None and arg.name.id == "stratify")
+    help = "a unit has two classes where its loss or a metric is of such: bce, hinge, accuracy; or leave stratify out"
+    section.reporter.add(messages.data.split_form(place, f"{name} has no classes to stratify by", help))
 
 
 def _check_sum(fractions: Mapping[str, float], span: Span) -> None:

@@ -19,6 +19,7 @@ EARLY = (
     Arg("patience", POSITIVE_INT, 10, "epochs without improvement that are tolerated"),
     Arg("min_delta", NON_NEGATIVE, 0.0, "a smaller change is no improvement"),
 )
+CLOCK = "minutes"
 MINUTES = (Arg("limit", POSITIVE, doc="how long to train, in minutes; the epoch that is running then is finished"),)
 
 
@@ -76,7 +77,7 @@ def _stop(expr: nodes.Expr, quantities: Quantities, section: SectionReader) -> S
         attrs = bind("early", EARLY, expr.args, expr.span, section.constants)
         quantity = watched(expr.args, 0, attrs["quantity"], quantities)
         return EarlyStop(quantity, attrs["patience"], attrs["min_delta"], quantities.better(quantity))
-    if isinstance(expr, nodes.Call) and expr.func.id == "minutes":
+    if isinstance(expr, nodes.Call) and expr.func.id == CLOCK:
         return StopAfter(bind("minutes", MINUTES, expr.args, expr.span, section.constants)["limit"])
     is_comparison = isinstance(expr, nodes.Binary) and expr.op in COMPARISONS
     text = section.reporter.source.text_at(expr.span)

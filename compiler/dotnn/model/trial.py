@@ -10,9 +10,14 @@ from dotnn.ir.expr import DIALECTS, Binary, Equation, Expr, Number, reads, spell
 from dotnn.ir.expr.visit import children
 
 _KNOWN = {
-    "__builtins__": {}, "math": math, "min": min, "max": max, "abs": abs, "round": round,
+    "__builtins__": {},
+    "math": math,
+    "min": min,
+    "max": max,
+    "abs": abs,
+    "round": round,
     "np": SimpleNamespace(sign=lambda x: (x > 0) - (x < 0)),
-}  # fmt: skip
+}
 
 
 class NoNumber(Exception):

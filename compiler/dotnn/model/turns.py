@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dotnn.core.arguments import POSITIVE_INT, Arg, Bound
-from dotnn.core.diagnostics import Span
+from dotnn.core.diagnostics import Reporter, Span
 from dotnn.library.penalties import Penalty
 from dotnn.model import messages
 from dotnn.model.freezing import belongs, frozen_parameter, owners
 from dotnn.model.messages.base import Fail
-from dotnn.model.model import Data, Declared, Handed, Model, Parameter, StopAfter, Train, Turn
+from dotnn.model.model import Data, Declared, Handed, Model, Parameter, Stop, StopAfter, Train, Turn
 from dotnn.model.network import NetworkReader
 from dotnn.model.scope import Tensor
-from dotnn.model.section import SectionReader, head_of
+from dotnn.model.section import SectionReader, head_of, items
 from dotnn.model.settings import ALL, EACH, SETTINGS
+from dotnn.model.stops import CLOCK, Quantities, read_stops
 from dotnn.model.train import DEFAULT_KEYS, MISPLACED, TRAIN_KEY_NAMES, read_train
 from dotnn.syntax import nodes
 from dotnn.syntax.walk import labels
@@ -61,7 +62,7 @@ def read_turns(
     if not names:
         return ()
     for key in (*FOR_ONE, *REFUSED):
-        if key in shared.values:
+        if key in shared.values and not (key == "stop" and _clocks(shared)):
             place = shared.spans[key].span
             shared.reporter.add(_for_one(key, place, names))
     found: list[ReadTurn] = []
@@ -73,10 +74,16 @@ def read_turns(
         train = read_train(reader, network, data, weights, data_failed=data_failed, decay=decay)
         for name in targets:
             del network.targets[name]
-        _refuse(train, reader)
+        _refuse(train, reader, section.name.id)
         turn = Turn(section.name.id, train, reader.take(STEPS), (), tuple(handed), section.span)
         found.append(ReadTurn(turn, reader))
     return tuple(found)
+
+
+def _clocks(shared: SectionReader) -> bool:
+    """Whether the rules that stop, of the section without a name, are clocks, which all sections go by."""
+    rules = items(shared.values["stop"])
+    return all(isinstance(rule, nodes.Call) and rule.func.id == CLOCK for rule in rules)
 
 
 def _for_one(key: str, place: Span, names: Sequence[str]) -> Any:
@@ -103,11 +110,10 @@ def _reader(section: nodes.TurnSection, shared: SectionReader) -> SectionReader:
     return reader
 
 
-def _refuse(train: Train, reader: SectionReader) -> None:
+def _refuse(train: Train, reader: SectionReader, name: str) -> None:
     """Report what a section cannot have."""
     if any(isinstance(stop, StopAfter) for stop in train.stops):
-        reason, help = "a section does not end by the clock", "write when(…) or early(…)"
-        reader.reporter.add(messages.turns.cannot_take_turns(reader.spans["stop"].span, "`minutes`", reason, help))
+        reader.reporter.add(messages.turns.one_clock(reader.spans["stop"].span, name))
 
 
 # ---------------------------------------------------------------------------------------------- what is handed on
@@ -181,31 +187,36 @@ def _replaced(expr: nodes.Expr, named: Callable[[nodes.Call], nodes.Expr], netwo
 
 def with_turns(model: Model, read: Sequence[ReadTurn], shared: SectionReader) -> Model:
     """Return a model with its sections, now that all parameters are known; report what is wrong with `updates`."""
-    turns: list[Turn] = []
-    owner: dict[str, str] = {}
-    for one in read:
-        updates = _updates(one, model.params)
-        twice = next((name for name in updates if name in owner), "")
+    turns = tuple(replace(one.turn, updates=_updates(one, model.params)) for one in read)
+    reporter, owner = shared.reporter, dict[str, str]()
+    for one, turn in zip(read, turns, strict=True):
+        twice = next((name for name in turn.updates if name in owner), "")
         if twice:
-            place = one.reader.spans[UPDATES].span
-            shared.reporter.add(messages.turns.updated_twice(place, twice, owner[twice], one.turn.name))
-        owner |= dict.fromkeys(updates, one.turn.name)
-        turns.append(replace(one.turn, updates=updates))
-    for p in model.params.values():
+            reporter.add(messages.turns.updated_twice(one.reader.spans[UPDATES].span, twice, owner[twice], turn.name))
+        owner |= dict.fromkeys(turn.updates, turn.name)
+    _refuse_rescaled(model.params, reporter)
+    none = [name for name, p in model.params.items() if p.trained and name not in owner]
+    if none and not reporter.errors and not any(one.reader.failed for one in read):
+        reporter.add(messages.turns.updated_by_none(model.params[none[0]].span, none))
+    _refuse_stops(turns, reporter)
+    return replace(model, turns=turns, train=_in_common(turns, _limits(shared)))
+
+
+def _refuse_rescaled(params: Mapping[str, Parameter], reporter: Reporter) -> None:
+    """Report initialisers that look at what a network computes."""
+    for p in params.values():
         if p.init.entry.rescaled:
             reason, help = "it looks at what one pass computes, and each section has its own", "use xavier or he"
-            shared.reporter.add(messages.turns.cannot_take_turns(p.span, f"`{p.init.name}`", reason, help))
-    none = [name for name, p in model.params.items() if p.trained and name not in owner]
-    if none and not any(one.reader.failed for one in read) and not shared.reporter.errors:
-        shared.reporter.add(messages.turns.updated_by_none(model.params[none[0]].span, none))
+            reporter.add(messages.turns.cannot_take_turns(p.span, f"`{p.init.name}`", reason, help))
+
+
+def _refuse_stops(turns: Sequence[Turn], reporter: Reporter) -> None:
+    """Report sections that may end before those that they hand a gradient on to."""
     giving = {handed.source: handed for turn in turns for handed in turn.handed}
     for turn in turns:
         if turn.name in giving and turn.train.stops:
-            place, reason = turn.span, f"it hands on gradient({giving[turn.name].of}), on every batch"
-            shared.reporter.add(
-                messages.turns.cannot_take_turns(place, f"`stop` of {turn.name}", reason, "delete stop")
-            )
-    return replace(model, turns=tuple(turns), train=_in_common([one.turn for one in read]))
+            what, reason = f"`stop` of {turn.name}", f"it hands on gradient({giving[turn.name].of}), on every batch"
+            reporter.add(messages.turns.cannot_take_turns(turn.span, what, reason, "delete stop"))
 
 
 def _updates(read: ReadTurn, params: Mapping[str, Parameter]) -> tuple[str, ...]:
@@ -229,13 +240,18 @@ def _named(expr: nodes.Expr, params: Mapping[str, Parameter], reader: SectionRea
     return name
 
 
-def _in_common(turns: Sequence[Turn]) -> Train:
-    """Return what the sections have in common: all losses but those of what is handed on, and all metrics."""
+def _limits(shared: SectionReader) -> tuple[Stop, ...]:
+    """Return how long all sections train."""
+    return read_stops(shared, Quantities((), False, ())) if "stop" in shared.values and _clocks(shared) else ()
+
+
+def _in_common(turns: Sequence[Turn], limits: tuple[Stop, ...]) -> Train:
+    """Return what the sections have in common: all losses but those of what is handed on, all metrics, the clock."""
     first = turns[0].train
     losses = [term for turn in turns for term in turn.train.losses if not _reads_handed(turn, term.targets)]
     metrics = [replace(m, key=f"{turn.name}.{m.key}") for turn in turns for m in turn.train.metrics]
     settings = {name: chosen for name, chosen in first.settings.items() if name in SHARED}
-    return replace(first, losses=tuple(losses), metrics=tuple(metrics), stops=(), clip=None, settings=settings)
+    return replace(first, losses=tuple(losses), metrics=tuple(metrics), stops=limits, clip=None, settings=settings)
 
 
 def with_handed(model: Model) -> Model:

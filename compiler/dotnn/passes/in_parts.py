@@ -3,8 +3,9 @@
 Before:  xz = x W + b;  loop over 12 steps: …                                       (recompute = 4)
 After:   loop over 3 parts of x: { xz = x_part W + b;  loop over 4 steps: … }
 
-On the way back each part is computed again from the states that it began with, so that what is kept of a step is kept
-for one part at a time: with parts of about the square root of the steps, memory grows like that root (Griewank 1992).
+Where the parts do not take all steps, a loop of its own behind them takes the rest. On the way back each part is
+computed again from the states that it began with, so that what is kept of a step is kept for one part at a time: with
+parts of about the square root of the steps, memory grows like that root (Griewank 1992).
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dotnn.ir.builder import GraphBuilder, at_a_step, loop_types
+from dotnn.ir.builder import BEFORE, STEP, GraphBuilder, at_a_step, loop_types
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Loop, Node, Value, readers
 from dotnn.ir.tensor import TensorType
 from dotnn.library.layers.loop import RECOMPUTE
 from dotnn.library.ops import OPS
 from dotnn.passes.base import as_pass
-from dotnn.passes.reverse import whole_name
+from dotnn.passes.reverse import fresh, whole_name
 
 PART = "part"
 
@@ -82,43 +83,104 @@ class _Parts:
         return found[::-1]
 
     def write(self) -> None:
-        """Append the loop over the parts, with what brings sequences into parts and out of them."""
+        """Append the loop over the parts, with what brings sequences into parts and out of them, and what is left."""
         gone = {id(n): n.out.id for n in self.moved}
         like = next(v for v in self.cut if v.type.dtype == "real")
         left = (n for n in self.b.nodes if id(n) not in gone)
         self.b.nodes[:] = [replace(n, ins=tuple(like if v.id in gone.values() else v for v in n.ins)) for n in left]
+        sequences, last, _ = self.loop.outputs(self.node.outs)
+        initial, rest = self.loop.initial(self.node.ins), self.loop.steps % self.steps
+        if not rest:
+            self._over_parts(self.cut, initial, self.loop.final, sequences, last)
+            return
+        first, ends = self._fresh(sequences, self.loop.steps - rest, "first"), self._ends()
+        self._over_parts(self._of_time(rest, parts=True), initial, self.loop.leaving, first, ends)
+        more = self._fresh(sequences, rest, "rest")
+        self._rest(self._of_time(rest, parts=False), ends, more, last)
+        for out, pair in zip(sequences, zip(first, more, strict=True), strict=True):
+            ins = pair[::-1] if self.loop.reverse else pair
+            self.b.nodes.append(self._plain("concat_along", ins, out, axis=1))
+
+    def _of_time(self, rest: int, *, parts: bool) -> list[Value]:
+        """Return the steps of all sequences that come first, which the parts take, or those of the rest."""
+        steps, earlier = self.loop.steps, parts != self.loop.reverse
+        at = rest if self.loop.reverse else steps - rest
+        place, word = (0, at) if earlier else (at, steps), "first" if parts else "rest"
+        return [self.b.emit("part", v, name=f"{self._short(v)}_{word}", places=(place,)) for v in self.cut]
+
+    def _fresh(self, sequences: Sequence[Value], steps: int, word: str) -> list[Value]:
+        """Return values for so many steps of sequences."""
+        types = [TensorType((v.type.shape[0], steps, *v.type.example[1:]), v.type.dtype) for v in sequences]
+        return [self.b.value(f"{v.name}_{word}", type) for v, type in zip(sequences, types, strict=True)]
+
+    def _ends(self) -> list[Value]:
+        return [self._value(whole_name(v), v.type, "between") for v in self.loop.leaving]
+
+    def _over_parts(
+        self,
+        cut: Sequence[Value],
+        initial: Sequence[Value],
+        final: Sequence[Value],
+        outs: Sequence[Value],
+        last: Sequence[Value],
+    ) -> None:
+        """Append the loop over the parts of the sequences `cut`.
+
+        Its results are the sequences `outs`, and `last`, what the states `final` are in the end.
+        """
         parts = self.loop.steps // self.steps
-        wholes = [self._parted(v, parts) for v in self.cut]
+        wholes = [self._parted(v, parts) for v in cut]
         slices = [self._value(v.name, at_a_step(w.type), PART) for v, w in zip(self.cut, wholes, strict=True)]
         entering = [self._value(whole_name(v), v.type, "start") for v in self.loop.leaving]
         nodes, inner = self.b.inner(lambda: self._body(slices, entering), PART)
         count = len(self.loop.collected)
-        collected, final = inner.outs[:count], inner.outs[count:]
-        ends = dict(zip((v.id for v in self.loop.leaving), final, strict=True))
+        collected, leaving = inner.outs[:count], inner.outs[count:]
+        ends = dict(zip((v.id for v in self.loop.leaving), leaving, strict=True))
         outer = Loop(
             parts,
             nodes,
             tuple(slices),
             tuple(entering),
-            final,
+            leaving,
             collected=collected,
-            final=tuple(ends[v.id] for v in self.loop.final),
+            final=tuple(ends[v.id] for v in final),
             reverse=self.loop.reverse,
             recompute=True,
         )
-        sequences, last, _ = self.loop.outputs(self.node.outs)
-        types = loop_types(outer)
-        whole = [self.b.value(f"{v.name}_parts", t) for v, t in zip(sequences, types, strict=False)]
-        self.b.append_loop(outer, (*wholes, *self.loop.initial(self.node.ins)), (*whole, *last))
-        for out, value in zip(sequences, whole, strict=True):
-            shape = out.type.example
-            self.b.nodes.append(
-                replace(_plain(self.node), rule=OPS["reshape"], ins=(value,), outs=(out,), attrs={"shape": shape})
-            )
+        whole = [self.b.value(f"{v.name}_parts", t) for v, t in zip(outs, loop_types(outer), strict=False)]
+        self.b.append_loop(outer, (*wholes, *initial), (*whole, *last))
+        for out, value in zip(outs, whole, strict=True):
+            self.b.nodes.append(self._plain("reshape", (value,), out, shape=out.type.example))
+
+    def _rest(
+        self, cut: Sequence[Value], initial: Sequence[Value], outs: Sequence[Value], last: Sequence[Value]
+    ) -> None:
+        """Append the loop over the steps that are left: all that it computes is kept, as of a single part."""
+        known = {v.id: part for v, part in zip(self.cut, cut, strict=True)}
+        for n in self.moved:
+            ins = tuple(known.get(v.id, v) for v in n.ins)
+            known[n.out.id] = out = self._value(n.out.name, n.rule.infer([v.type for v in ins], n.attrs), "rest")
+            self.b.nodes.append(replace(n, ins=ins, outs=(out,)))
+        loop = replace(self.loop, steps=cut[0].type.example[0])
+        loop, _ = fresh(loop, self._of_rest, (*loop.slices, *loop.entering))
+        sequences = tuple(known[v.id] for v in self.loop.sequences(self.node.ins))
+        rest = self.node.ins[len(loop.slices) + len(loop.entering) :]
+        outputs = (*outs, *last)
+        self.b.nodes.append(replace(_whole(self.node), ins=(*sequences, *initial, *rest), outs=outputs, loop=loop))
+
+    def _of_rest(self, name: str, type: TensorType, role: str) -> Value:
+        """Return a value of a step of the rest: `h_t` there is `h_rest_t`."""
+        end = next((f"_{word}" for word in (STEP, BEFORE) if name.endswith(f"_{word}")), "")
+        return self.b.value(f"{name.removesuffix(end)}_rest{end}", type, role)
+
+    def _plain(self, op: str, ins: Sequence[Value], out: Value, **attrs: object) -> Node:
+        return replace(_whole(self.node), loop=None, rule=OPS[op], ins=tuple(ins), outs=(out,), attrs=attrs)
+
+    def _short(self, v: Value) -> str:
+        return v.name.removeprefix(f"{self.b.prefix}_")
 
     def _parted(self, v: Value, parts: int) -> Value:
-        name = v.name.removeprefix(f"{self.b.prefix}_")
-        return self.b.emit("reshape", v, name=f"{name}_parts", shape=(parts, self.steps, *v.type.example[1:]))
+        return self.b.emit("reshape", v, name=f"{self._short(v)}_parts", shape=(parts, self.steps, *v.type.example[1:]))
 
     def _value(self, name: str, type: TensorType, suffix: str) -> Value:
         return self.b.value(f"{name}_{suffix}", type)
@@ -137,10 +199,19 @@ class _Parts:
         sequences = tuple(known[v.id] for v in self.loop.sequences(self.node.ins))
         rest = self.node.ins[len(loop.slices) + len(loop.entering) :]
         ins = (*sequences, *entering, *rest)
-        inner = replace(_plain(self.node), ins=ins, outs=outs, loop=loop)
+        inner = replace(_whole(self.node), ins=ins, outs=outs, loop=self._counted(loop))
         self.b.nodes.append(inner)
         return inner
 
+    def _counted(self, loop: Loop) -> Loop:
+        """Return the loop of a part, whose gradient stops where that of the whole does.
 
-def _plain(node: Node) -> Node:
-    return replace(_whole(node), loop=None)
+        Parts are as long as several times `truncate`; read backwards, they begin behind the rest.
+        """
+        before = self.loop.steps % self.steps if self.loop.reverse else 0
+        cuts = [n.rule.name == "truncate" for n in loop.nodes]
+        nodes = (
+            replace(n, attrs={**n.attrs, "before": before}) if cut and before else n
+            for n, cut in zip(loop.nodes, cuts, strict=True)
+        )
+        return replace(loop, nodes=tuple(nodes))

@@ -218,19 +218,27 @@ class _LoopGradient:
             return self.outer.zeros(first, f"d_{whole_name(last)}_end")
 
 
-def repeated(loop: Loop, value: Callable[..., Value]) -> tuple[Loop, dict[int, int]]:
-    """Return a loop whose steps compute the same once more, and which value each of theirs repeats."""
+def fresh(loop: Loop, value: Callable[..., Value], own: Iterable[Value] = ()) -> tuple[Loop, dict[int, Value]]:
+    """Return a loop that computes the same with values of its own, and these by the numbers of those they repeat.
+
+    What enters a step is the same, but for `own`.
+    """
     every = [n for node in loop.nodes for n in node.all_nodes()]
-    made = [v for n in every for v in n.outs]
+    made = [*own, *(v for n in every for v in n.outs)]
     made += [v for n in every if n.loop for v in (*n.loop.slices, *n.loop.entering)]
     new = {v.id: value(v.name, v.type, v.role) for v in made}
+    return loop.map_values(lambda v: new.get(v.id, v)), new
+
+
+def repeated(loop: Loop, value: Callable[..., Value]) -> tuple[Loop, dict[int, int]]:
+    """Return a loop whose steps compute the same once more, and which value each of theirs repeats."""
+    again, new = fresh(loop, value)
 
     def backward(node: Node) -> Node:
         inner = node.loop and replace(node.loop, nodes=tuple(map(backward, node.loop.nodes)))
         return replace(node, loop=inner, phase="backward")
 
-    again = loop.map_values(lambda v: new.get(v.id, v))
-    return replace(again, nodes=tuple(map(backward, again.nodes))), {new[v.id].id: v.id for v in made}
+    return replace(again, nodes=tuple(map(backward, again.nodes))), {v.id: old for old, v in new.items()}
 
 
 def whole_name(value: Value) -> str:

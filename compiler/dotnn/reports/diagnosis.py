@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from dotnn.reports.findings import FINDINGS, Fault
+from dotnn.reports.findings import FINDINGS, Fault, diagnosis
 from dotnn.reports.findings.dead_units import silent_units
 from dotnn.reports.findings.gradient_flow import gradient_norms
 from dotnn.reports.findings.saturation import flat_share
@@ -57,8 +57,15 @@ def _known(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def diagnosis_text(seen: Seen, faults: Sequence[Fault], signs: Sequence[Sign]) -> str:
-    """Return findings, the worst first, and the table of the layers, as lines of text."""
+def diagnosis_json(seen: Seen) -> dict[str, object]:
+    """Return what `--json` prints of a run."""
+    faults, layers = [fault.as_json() for fault in diagnosis(seen)], [sign.as_json() for sign in vital_signs(seen)]
+    return {"run": seen.name, "findings": faults, "layers": layers}
+
+
+def diagnosis_text(seen: Seen) -> str:
+    """Return the findings of a run, the worst first, and the table of its layers, as lines of text."""
+    faults, signs = diagnosis(seen), vital_signs(seen)
     many = len(faults)
     found = "nothing found" if not many else f"{many} finding{'s' if many != 1 else ''}, the worst first"
     lines = [f"{seen.name}: {found}; {len(FINDINGS)} things were looked for"]

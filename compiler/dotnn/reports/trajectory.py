@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypedDict
 
@@ -145,3 +146,25 @@ class Trajectory:
 
 def _shown(error: float | None) -> str:
     return "without limit" if error is None else f"{error:.1e}"
+
+
+@dataclass(frozen=True)
+class Trajectories:
+    """What was found of sections that take turns, by their names: each trains as if it were the only one."""
+
+    sections: Mapping[str, Trajectory]
+
+    @property
+    def verdict(self) -> str:
+        """The worst of all sections: FAIL, INCONCLUSIVE or PASS."""
+        found = {one.verdict for one in self.sections.values()}
+        return next(verdict for verdict in ("FAIL", "INCONCLUSIVE", "PASS") if verdict in found)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the reports of all sections in one JSON object."""
+        return {"verdict": self.verdict, "sections": {name: one.to_json() for name, one in self.sections.items()}}
+
+    def to_text(self) -> str:
+        """Return the reports of all sections, each behind its name."""
+        width = max(map(len, self.sections))
+        return "\n".join(f"{name:<{width}}  {one.to_text()}" for name, one in self.sections.items())

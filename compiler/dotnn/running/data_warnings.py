@@ -9,6 +9,7 @@ import numpy as np
 from dotnn.core.diagnostics import Diagnostic
 from dotnn.model import messages
 from dotnn.model.model import FileSource
+from dotnn_runtime.script.csv_file import numbers_from_one
 
 
 def table_warnings(
@@ -30,7 +31,7 @@ def table_warnings(
 
 def counted_from_one(texts: Sequence[str]) -> bool:
     """Whether the texts of classes are the numbers from 1 on."""
-    return len(texts) > 0 and list(texts) == [str(number) for number in range(1, len(texts) + 1)]
+    return len(texts) > 0 and list(texts) == numbers_from_one(len(texts))
 
 
 def _constant_columns(source: FileSource, name: str, rows: np.ndarray) -> Iterator[Diagnostic]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from dotnn.codegen.data import PLACE, place_lines
 from dotnn.codegen.preparing import chains, undone_outputs
 from dotnn.ir.interpret import helper_functions
 from dotnn.model.model import Model
@@ -25,6 +27,24 @@ def prepared_again(model: Model, raw: Arrays, scaling: Scaling, dtype: Any) -> A
     for name, chain in ways.items():
         found[name] = _evaluated(chain.apply("values"), found[name], scaling)
     return {name: a if a.dtype == np.int64 else a.astype(dtype) for name, a in found.items()}
+
+
+def places_of_parts(model: Model, module: ModuleType, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return where the examples of each part are in its file, from 0; of a series, where its windows are among all.
+
+    `module` is a fast script of the model, whose own lines choose them.
+    """
+    source = "\n".join(["def places(data):", *(f"    {line}" for line in place_lines(model))])
+    namespace = dict(vars(module))
+    exec(source, namespace)
+    found: dict[str, np.ndarray] = namespace["places"](dict(raw))
+    begin = {part: int((raw["part"] == part).argmax()) for part in found} if "part" in raw else {}
+    return {part: places - begin.get(part, 0) for part, places in found.items()}
+
+
+def with_places(raw: Mapping[str, np.ndarray]) -> Arrays:
+    """Return raw examples with their places, from 0, which `prepared_again` keeps."""
+    return {**raw, PLACE: np.arange(len(next(iter(raw.values()))))}
 
 
 def in_own_units(model: Model, outputs: Mapping[str, np.ndarray], scaling: Scaling) -> Arrays:

@@ -165,11 +165,11 @@ def _from_zero(
         values = np.asarray(arrays.get(name, ()))
         if not kind.startswith("class") or values.dtype.kind not in "iu":
             continue
-        count = int(kind.partition(":")[2])
-        if from_one(values, kind) and name not in labels:
-            named[name] = [str(number) for number in range(1, count + 1)]
+        texts = from_one(values, kind)
+        if texts and name not in labels:
+            named[name] = texts
             span = source.span if source is not None else model.train.losses[0].span
-            warn((render(messages.warnings.from_one(span, name, count), model.source),))
+            warn((render(messages.warnings.from_one(span, name, len(texts)), model.source),))
         if counted_from_one(named.get(name, ())):
             found[name] = values.astype(np.int64) - 1
     return found, named
@@ -250,9 +250,7 @@ def _data_file(model: Model, given: str | None) -> tuple[Path, str, Span | None]
         path = Path(given)
         path = path / source.path if source is not None and path.is_dir() else path
         if given != "-" and (path.is_dir() or not path.exists()):
-            message = f'there is no file "{path}"'
-            place = Source("--data", given)
-            raise stop(model, Diagnostic("NN401", message, Span(0, len(given)), help="check the path", source=place))
+            raise stop(model, messages.data.no_file_given(given, str(path)))
         return path, given, None
     if source is None:
         help = 'add data { source = csv("file.csv", …) } or pass --data FILE.npz'

@@ -1,14 +1,18 @@
-"""What only the data tell of a table: which of its columns hold texts, or classes that are counted from 1."""
+"""What only the data tell: which columns of a table hold texts, and which classes are counted from 1."""
 
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
+
+import numpy as np
 
 from dotnn.core.diagnostics import CompileError
 from dotnn.model.files import path_beside
-from dotnn.model.model import Model
+from dotnn.model.model import FileSource, Model
 from dotnn.model.raw import read_kinds
-from dotnn.running.spec_files import Labels, table_reader
+from dotnn.running.spec_files import Labels, array_reader, single_reader, table_reader
+from dotnn_runtime.script.csv_file import from_one
 from dotnn_runtime.script.errors import DataError
 
 TOLD = ("class", "unit", "binary", "sign")
@@ -33,3 +37,31 @@ def told_by_data(model: Model) -> Labels:
             return table_reader(source.entry)(path, columns, kinds, None, **source.options)[1]
     except (CompileError, DataError, OSError):
         return {}
+
+
+def classes_from_one(model: Model) -> tuple[str, ...]:
+    """Return the targets of the spec's files of arrays whose classes are counted from 1.
+
+    Nothing where a file is not there, or cannot be read: that is said where it is needed. A table's reader finds its
+    own when it reads.
+    """
+    source = model.data.source if model.data else None
+    if source is None or source.entry.table or source.entry.converted:
+        return ()
+    kinds = {name: kind for name, kind in read_kinds(model).items() if name in model.targets}
+    return tuple(n for n, kind in kinds.items() if kind.startswith("class") and _holds_from_one(model, source, n, kind))
+
+
+def _holds_from_one(model: Model, source: FileSource, name: str, kind: str) -> bool:
+    """Whether the array of a target counts its classes from 1."""
+    try:
+        array = _array(source, name, path_beside(model, source.path_of(name), source.span))
+    except (CompileError, DataError, OSError):
+        return False
+    return array.dtype.kind in "iu" and bool(from_one(array, kind))
+
+
+def _array(source: FileSource, name: str, path: Path) -> np.ndarray:
+    if source.formats:
+        return single_reader(source.reader(name))(path)
+    return array_reader(source.entry)(path, {name: source.fields[name][0]})[name]

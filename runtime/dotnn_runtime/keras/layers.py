@@ -193,6 +193,42 @@ class SpecCell(OwnParameters):
 
 
 @keras.saving.register_keras_serializable("dotnn")
+class SilencedCell(SpecCell):
+    """A step with dropout of its inputs, and of the state that
+    is handed out, where products with parameters see it.
+
+    Both masks are drawn before the first step, and are the same in all.
+    """
+
+    def __init__(self, dropout=0.0, recurrent_dropout=0.0, **options):
+        super().__init__(**options)
+        self.dropout, self.recurrent_dropout = dropout, recurrent_dropout
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def get_dropout_mask(self, x):
+        return keras.random.dropout(tf.ones_like(x), self.dropout, seed=self.seed_generator)
+
+    def get_recurrent_dropout_mask(self, h):
+        return keras.random.dropout(tf.ones_like(h), self.recurrent_dropout, seed=self.seed_generator)
+
+    def begin(self, x, h):
+        """Draw the masks, for an example of inputs and the first state."""
+        self.seen = self.get_dropout_mask(x) if self.dropout else tf.ones_like(x)
+        self.kept = self.get_recurrent_dropout_mask(h) if self.recurrent_dropout else tf.ones_like(h)
+
+    def call(self, x, states, training=None):
+        first = states[0]
+        if training:
+            x, first = x * self.seen, first * self.kept
+        pieces = tf.split(x, self.inputs, axis=-1)
+        return self.step(*pieces, *states, *self.tensors(), *([first] if self.recurrent_dropout else []))
+
+    def get_config(self):
+        rates = {"dropout": self.dropout, "recurrent_dropout": self.recurrent_dropout}
+        return {**super().get_config(), **rates}
+
+
+@keras.saving.register_keras_serializable("dotnn")
 class Borrowed(keras.layers.Layer):
     """A parameter of another layer as a tensor. The operand only says where it is used."""
 

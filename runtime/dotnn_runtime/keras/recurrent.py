@@ -20,6 +20,8 @@ class HeldRNN(keras.layers.RNN):
         """
         length, backwards = sequences.shape[1], self.go_backwards
         seen = tf.ones(tf.shape(sequences)[:2], "bool") if mask is None else tf.cast(mask, "bool")
+        if training and hasattr(self.cell, "begin"):
+            self.cell.begin(sequences[:, 0], initial_state[0])
 
         def step(states, now):
             x, seen, cut = now

@@ -169,12 +169,16 @@ def prepared(
     parts: dict[str, dict[str, Rows]], dtype: typing.Any, resident: float = 2**28
 ) -> dict[str, dict[str, typing.Any]]:
     """Return the parts in `dtype`, but what is int64, which are indices: as arrays, where all of them take
-    up to `resident` bytes, else as `Rows`. DataError where a number is not finite in `dtype`.
+    up to `resident` bytes, else as `Rows`; from an eighth of that on, what is read as it
+    lies is not copied, either. DataError where a number is not finite in `dtype`.
     """
     made = {part: {name: in_type(name, r, dtype) for name, r in some.items()} for part, some in parts.items()}
-    if sum(rows.nbytes for some in made.values() for rows in some.values()) > resident:
-        return typing.cast(dict[str, dict[str, typing.Any]], made)
-    return {part: {name: np.asarray(rows) for name, rows in some.items()} for part, some in made.items()}
+    size = sum(rows.nbytes for some in made.values() for rows in some.values())
+
+    def held(rows: Rows) -> typing.Any:
+        return rows if size > (resident / 8 if rows.as_they_lie else resident) else np.asarray(rows)
+
+    return {part: {name: held(rows) for name, rows in some.items()} for part, some in made.items()}
 
 
 def in_type(name: str, rows: Rows, dtype: typing.Any) -> Rows:

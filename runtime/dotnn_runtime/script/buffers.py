@@ -35,3 +35,21 @@ def blocks(arrays: list[np.ndarray], length: int = 32768) -> list[list[np.ndarra
     """Cut arrays of one length into blocks that fit in the processor's cache together."""
     size = len(arrays[0])
     return [[a[i : i + length] for a in arrays] for i in range(0, size, length)]
+
+
+def count_of_blocks(rows: int, inner: int, columns: int) -> int:
+    """Return into how many blocks of rows the first matrix of a product is cut, 1 for none.
+
+    Up to a million multiplications, OpenBLAS reads both matrices where they
+    lie; of larger ones it makes copies first, which takes longer than it saves
+    where the second matrix is so small that eight rows and more make a block.
+    """
+    most = 10**6 // max(1, inner * columns)
+    if rows <= most or most < 8:
+        return 1
+    return next((n for n in range(2, rows // 8 + 1) if rows % n == 0 and rows // n <= most), 1)
+
+
+def in_blocks(array: np.ndarray, count: int) -> np.ndarray:
+    """Return the rows of a matrix, or of each of many, in so many blocks: a view, for one itself."""
+    return array if count == 1 else array.reshape(*array.shape[:-2], count, -1, array.shape[-1])

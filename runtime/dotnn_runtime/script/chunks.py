@@ -26,9 +26,13 @@ def in_chunks(
 
 
 def chunk_size(examples: dict[str, typing.Any], limit: int) -> int:
-    """Return into how large parts the examples are cut, as evenly as can be, of at most `limit`."""
+    """Return into how large parts the examples are cut, as evenly as can be, of at most `limit`.
+
+    Several parts have a multiple of eight examples, which BLAS likes, if that is not more than the limit.
+    """
     count = len(next(iter(examples.values())))
-    return -(-count // max(1, -(-count // limit)))
+    size = -(-count // max(1, -(-count // limit)))
+    return size if size == count else min(-(-size // 8) * 8, max(size, limit))
 
 
 def run_again(

@@ -92,10 +92,18 @@ def of_kind(columns: np.ndarray, kind: str) -> np.ndarray | None:
     return whole[:, 0] if whole.shape[1] == 1 else whole
 
 
-def from_one(classes: np.ndarray, kind: str) -> bool:
-    """Whether whole numbers count the classes of a kind `class:N` from 1: 1 and N are the least and most."""
+def from_one(classes: np.ndarray, kind: str) -> list[str]:
+    """Return the texts of classes that whole numbers count from 1: of a kind `class:N` whose least is 1 and
+    whose most is N. None where they are counted from 0.
+    """
     count = int(kind.partition(":")[2] or 0)
-    return bool(count and len(classes) and classes.min() == 1 and classes.max() == count)
+    counted = count and len(classes) and classes.min() == 1 and classes.max() == count
+    return numbers_from_one(count) if counted else []
+
+
+def numbers_from_one(count: int) -> list[str]:
+    """Return "1", "2", … as many as there are classes."""
+    return [str(number) for number in range(1, count + 1)]
 
 
 def number_table(
@@ -321,14 +329,10 @@ class CsvTable:
         places = {name: self.index(name) for name in names}
         cells = [[row[column] for column in places.values()] for row in self.rows]
         if labels is None and all(reads(parse_integer, cell) for row in cells for cell in row):
-            known, found = [], [[parse_integer(cell) for cell in row] for row in cells]
-            indices = np.array(found, dtype=np.int64)
-            if from_one(indices, kind):
-                known = [str(number) for number in range(1, int(indices.max()) + 1)]
-                indices -= 1
+            indices = np.array([[parse_integer(cell) for cell in row] for row in cells], dtype=np.int64)
+            known = from_one(indices, kind)
+            indices -= bool(known)
         else:
-            for name, column in places.items() if labels is None else ():
-                self.check_texts(name, column)
             known = self.distinct(places, kind) if labels is None else [str(label) for label in labels]
             indices = np.array([self.indices(*place, known) for place in places.items()], dtype=np.int64).T
         return (indices[:, 0] if len(names) == 1 else indices), known
@@ -372,7 +376,9 @@ class CsvTable:
         return DataError(f"{name} is {cell!r}, {reason}", self.path, lines[0], column + 1, hint)
 
     def distinct(self, places: dict[str, int], kind: str) -> list[str]:
-        """Return the sorted distinct strings of class columns, at most as many as `kind` allows."""
+        """Return the sorted distinct strings of class columns of texts, at most as many as `kind` allows."""
+        for name, column in places.items():
+            self.check_texts(name, column)
         limit = int(kind.partition(":")[2] or len(self.rows) * len(places))
         seen: dict[str, int] = {}
         for line, row in zip(self.lines, self.rows, strict=True):

@@ -25,20 +25,36 @@ def in_windows(
     seen = {name: values for name, values in arrays.items() if name not in keys}
     first = min(spans[name][0] for name in seen)
     length = max(spans[name][1] for name in seen) - first
-    count = len(next(iter(seen.values()))) - length + 1
-    whole = np.array([key[:count] == key[length - 1 :] for key in keys.values() if count > 0]).ravel()
-    if count < 1 or (keys and not whole.any()):
-        what = "no group has" if keys else f"the series has {count + length - 1} steps,"
+    steps = len(next(iter(seen.values())))
+    count = steps - length + 1
+    whole = in_one_group(keys, count) if count > 0 else np.zeros(0, bool)
+    if not whole.any():
+        what = "no group has" if keys else f"the series has {steps} steps,"
         needed = f"{length} steps, which a window needs" if keys else f"a window needs {length}"
         raise DataError(f"{what} {needed}", help="give it a longer one")
     found = {name: key[:count] for name, key in keys.items()}
     for name, values in seen.items():
         start, stop = spans[name]
-        columns = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
-        windows = np.lib.stride_tricks.sliding_window_view(columns, stop - start, axis=0)
-        windows = np.moveaxis(windows, -1, 1)[start - first : start - first + count]
-        found[name] = windows[:, 0] if stop - start == 1 else windows
-    return found if not keys or whole.all() else {name: values[whole] for name, values in found.items()}
+        found[name] = windows_of(values, stop - start)[start - first : start - first + count]
+    return found if whole.all() else {name: values[whole] for name, values in found.items()}
+
+
+def in_one_group(keys: dict[str, np.ndarray], count: int) -> np.ndarray:
+    """Return which of `count` windows of a series begin and end in the same group; without groups all do."""
+    whole = np.ones(count, bool)
+    for key in keys.values():
+        whole &= key[:count] == key[len(key) - count :]
+    return whole
+
+
+def windows_of(values: np.ndarray, length: int) -> np.ndarray:
+    """Return the windows of so many steps, one for each that such a window can begin with: views
+    `(count, length, columns)`, without an axis of a single step, or of a single column.
+    """
+    columns = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+    windows = np.lib.stride_tricks.sliding_window_view(columns, length, axis=0)
+    windows = np.moveaxis(windows, -1, 1)
+    return windows[:, 0] if length == 1 else windows
 
 
 def in_turn(arrays: dict[str, np.ndarray], keys: list[str]) -> dict[str, np.ndarray]:

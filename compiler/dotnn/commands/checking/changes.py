@@ -110,14 +110,20 @@ def _first_changed(script: str, changed: Iterable[int], start: Iterable[str]) ->
 
 def _changed_lines(script: str, fresh: str) -> dict[int, str]:
     """Return the lines of a script that are not as compiled, with what was; comments and the header are left out."""
+    theirs = _code(fresh)
+    found: dict[int, str] = {}
+    for a, b, c, d in hunks(script, fresh):
+        before = [line.strip() for line in theirs[c:d]]
+        found |= {i + 1: before[i - a] if i - a < len(before) else "" for i in range(a, max(b, a + 1))}
+    return found
+
+
+def hunks(script: str, fresh: str) -> list[tuple[int, int, int, int]]:
+    """Return which lines of a script, from a to b, stand in place of lines c to d of a freshly compiled one."""
     ours, theirs = _code(script), _code(fresh)
     start = next((i for i, line in enumerate(ours) if line.startswith(("from ", "import ", "def "))), 0)
-    found: dict[int, str] = {}
-    for tag, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
-        if tag != "equal" and (b > start or a > start):
-            before = [line.strip() for line in theirs[c:d]]
-            found |= {i + 1: before[i - a] if i - a < len(before) else "" for i in range(a, max(b, a + 1))}
-    return found
+    found = SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes()
+    return [(a, b, c, d) for tag, a, b, c, d in found if tag != "equal" and (b > start or a > start)]
 
 
 def _code(script: str) -> list[str]:

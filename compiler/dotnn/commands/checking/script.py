@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dotnn.codegen.heading import read_heading
-from dotnn.commands.checking.changes import compared
+from dotnn.commands.checking.changed import each_change
 from dotnn.commands.checking.sections import check_sections, takes_turns
 from dotnn.commands.checking.spec import WITNESS, witness_of
 from dotnn.core.arguments import Attrs
@@ -43,8 +43,11 @@ def check_file(
             return check_in_time(path, timeout, lambda: check_script(script, path, seed=seed))
         fresh = _compiled_as(facts, spec, sets)
         reference = SpecStep(fresh.model, fresh.graph, scaled=PROVEN.style(facts.get("style", "")).scaled)
-        report = check_in_time(path, timeout, lambda: beside(script, path, seed, fresh.script, reference))
-        return compared(report, script, fresh.script, fresh.model)
+
+        def check(text: str) -> Report:
+            return beside(text, path, seed, fresh.script, reference)
+
+        return check_in_time(path, timeout, lambda: each_change(script, fresh, check))
     except (OSError, UnicodeDecodeError, ScriptError) as error:
         message = f"cannot check {path}: {str(error).removeprefix(f'{path}: ')}"
         help = "a NumPy script that dotnn compile wrote is needed"

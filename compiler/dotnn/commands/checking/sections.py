@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import ast
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -14,10 +14,18 @@ from dotnn.session import Compilation
 from dotnn_runtime.gradcheck import CheckResult, Report, TensorResult, Verdict
 from dotnn_runtime.script.selfcheck import generic_batch
 
+SECTIONS = "SECTIONS"
+"""The table of a script: the functions of each section."""
+
 
 def takes_turns(script: str) -> bool:
-    """Whether a script has several sections."""
-    return re.search(r"^SECTIONS = ", script, re.MULTILINE) is not None
+    """Whether a script has several sections: the table of their functions. One that is no Python has none."""
+    try:
+        body = ast.parse(script).body
+    except (SyntaxError, ValueError, RecursionError):
+        return False  # whoever runs it says where
+    made = (target for node in body if isinstance(node, ast.Assign) for target in node.targets)
+    return any(isinstance(target, ast.Name) and target.id == SECTIONS for target in made)
 
 
 def check_sections(script: str, path: str, seed: int, fresh: Compilation | None = None) -> Report:
@@ -42,7 +50,7 @@ def _beside(module: ModuleType, fresh: Compilation, seed: int) -> Iterator[Check
     """Yield whether a script computes and trains what its spec says; a loop that nothing ends early is compared."""
     parts = parts_of(fresh)
     yield from alike(module, parts, "this", seed)
-    if not any(turn.train.stops or turn.train.setting("average") for turn in fresh.model.turns):
+    if not any(turn.train.stops for turn in fresh.model.turns):
         yield from in_turn(module, parts, "this", seed)
 
 

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import numpy as np
 
+from dotnn.commands.checking.averages import check_average
 from dotnn.reports.console import warn
 from dotnn.running.scripts import run_script
 from dotnn.running.spec_step import SpecStep
@@ -47,7 +48,11 @@ def check_compilation(begun: Compilation, name: str, seed: int | None = None, ag
     with ExitStack() as stack:
         peers = {target.title: stack.enter_context(begun.witness(target.name)) for target in wanted}
         witnesses = {title: peer.witness() for title, peer in peers.items()}
-        return _check_styles(name, scripts, begun.model.check.seed if seed is None else seed, witnesses)
+        seed = begun.model.check.seed if seed is None else seed
+        report = _check_styles(name, scripts, seed, witnesses)
+        if report.verdict is not Verdict.FAIL:
+            report.checks += check_average(begun, seed)
+        return report
 
 
 def _check_styles(name: str, scripts: Scripts, seed: int, witnesses: dict[str, Witness]) -> Report:

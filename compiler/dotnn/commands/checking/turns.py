@@ -18,10 +18,11 @@ from dotnn.codegen import learning_rate, optimizer
 from dotnn.codegen.data import declarations
 from dotnn.codegen.sections import Section, sections_of
 from dotnn.codegen.training import sums
+from dotnn.commands.checking.averages import Averaged
 from dotnn.ir.graph import Graph
 from dotnn.ir.interpret import run
 from dotnn.ir.node import Node
-from dotnn.model.model import Handed, Model, Train
+from dotnn.model.model import Handed, Model
 from dotnn.passes.fuse_losses import fuse_losses
 from dotnn.passes.stable_forms import stable_forms
 from dotnn.running.scripts import run_script
@@ -94,14 +95,9 @@ def check_together(begun: Compilation, seed: int) -> list[CheckResult]:
 
 
 def _without_stops(begun: Compilation) -> Compilation:
-    """Return a compilation in which no section ends before the others, and what is returned is what is trained."""
-    turns = tuple(replace(turn, train=_without_ends(turn.train)) for turn in begun.model.turns)
+    """Return a compilation in which no section ends before the others."""
+    turns = tuple(replace(turn, train=replace(turn.train, stops=())) for turn in begun.model.turns)
     return Compilation.of(replace(begun.model, turns=turns), begun.sets)
-
-
-def _without_ends(train: Train) -> Train:
-    settings = {name: chosen for name, chosen in train.settings.items() if name != "average"}
-    return replace(train, stops=(), settings=settings)
 
 
 def _all_handed(model: Model) -> list[Handed]:
@@ -117,7 +113,7 @@ def _point(module: ModuleType, parts: tuple[Part, ...], seed: int, count: int) -
 
 def _drawn(parts: tuple[Part, ...], count: int, seed: int) -> Arrays:
     rng = np.random.default_rng([seed, 12])
-    shapes = {h.name: p.section.model.targets[h.name].type.example for p in parts for h in p.section.turn.handed}
+    shapes = {h.name: p.section.model.targets[h.name].type.example for p in parts for h in p.section.handed}
     return {name: rng.standard_normal((count, *shape)) for name, shape in shapes.items()}
 
 
@@ -206,14 +202,23 @@ class _Loop:
     done: dict[str, int] = field(default_factory=dict)
     losses: list[dict[str, float]] = field(default_factory=list)
     plateaus: dict[str, Any] = field(default_factory=dict)
+    averages: dict[str, Averaged] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> Arrays:
+        """The parameters that are validated and returned: of a section with an average, that."""
+        return {**self.params, **{name: w for average in self.averages.values() for name, w in average.weights.items()}}
 
     def run(self, seed: int) -> None:
         """Train for a few epochs."""
         rng = np.random.default_rng([seed, 1])
         count = len(next(iter(self.examples.values())))
-        shuffle = self.parts[0].section.turn.train.shuffle
+        shuffle = self.parts[0].section.train.shuffle
         fixed = np.random.default_rng([seed, 2]).permutation(count)
         cuts = range(self.size, count, self.size)
+        trains = {part.section.name: part.section.train for part in self.parts}
+        averages = {name: train.setting("average") for name, train in trains.items()}
+        self.averages = {name: Averaged(average) for name, average in averages.items() if average is not None}
         self.plateaus = {s.name: _plateau(self.module, s) for s in (part.section for part in self.parts) if s.watches}
         for epoch in range(1, EPOCHS + 1):
             if shuffle == "batches":
@@ -227,50 +232,57 @@ class _Loop:
                 seen = self.module.augment(seen, np.random.default_rng([seed, 3, epoch]))
             for rows in batches:
                 self._batch({name: values[rows] for name, values in seen.items()}, rng, count)
+            for part in self.parts:
+                if part.section.name in self.averages:
+                    self.averages[part.section.name].epoch_ended(self._own(part))
             self._observe()
+
+    def _own(self, part: Part) -> Arrays:
+        """Return the parameters that a section updates."""
+        return {name: self.params[name] for name in part.graph.params}
 
     def _batch(self, batch: Arrays, rng: np.random.Generator, count: int) -> None:
         for part in self.parts:
             section = part.section
-            for _ in range(section.turn.steps):
+            for _ in range(section.steps):
                 values = _values(part, self.params | self._noise(part, rng), batch, rng)
                 assert part.graph.loss is not None
                 share = 1 if sums(section.model) else len(next(iter(batch.values()))) / count
-                self.losses[-1][section.name] += float(values[part.graph.loss.id]) * share / section.turn.steps
+                self.losses[-1][section.name] += float(values[part.graph.loss.id]) * share / section.steps
                 grads = {name: np.asarray(values[v.id]) for name, v in part.graph.grads.items()}
                 batch |= {h.name: grads[h.name] for h in section.model.hands}
                 self.params = self.params | {n: values[v.id] for n, v in part.graph.new_state.items()}
-                self._update(part, grads, rng, -(-count // self.size) * section.turn.steps)
+                self._update(part, grads, rng, -(-count // self.size) * section.steps)
 
     def _noise(self, part: Part, rng: np.random.Generator) -> Arrays:
         """Return the parameters that an update is computed with, where these have noise."""
-        noise = part.section.turn.train.setting("noise")
+        noise = part.section.train.setting("noise")
         if noise is None or noise.entry.on == "gradient":
             return {}
-        own = {name: self.params[name] for name in part.section.turn.updates}
+        own = {name: self.params[name] for name in part.section.updates}
         return {name: w + noise.attrs["sigma"] * rng.standard_normal(w.shape) for name, w in own.items()}
 
     def _observe(self) -> None:
         """Show the figures of an epoch to the rates that watch them."""
         for section in (part.section for part in self.parts if part.section.watches):
-            watched = learning_rate.watcher(section.turn.train)
+            watched = learning_rate.watcher(section.train)
             assert watched is not None
             quantity = watched.attrs["quantity"].removeprefix("val_")
             figures = {f"{section.name}.loss": self.losses[-1][section.name]}
             if quantity != watched.attrs["quantity"] or quantity != "loss":
-                figures = self.module.evaluate(self.params, self.examples, {})
+                figures = self.module.evaluate(self.shown, self.examples, {})
             self.plateaus[section.name].observe(figures[f"{section.name}.{quantity}"])
 
     def _rate(self, part: Part, done: int, steps: int) -> float | None:
         name = part.section.name
         if part.section.watches:
             return float(self.plateaus[name].lr)
-        if learning_rate.formula(part.section.turn.train) is None:
+        if learning_rate.formula(part.section.train) is None:
             return None
         return float(self.rates[name].learning_rate(done, EPOCHS * steps, steps))
 
     def _update(self, part: Part, grads: Arrays, rng: np.random.Generator, steps: int) -> None:
-        name, train = part.section.name, part.section.turn.train
+        name, train = part.section.name, part.section.train
         lengths = {"steps": EPOCHS * steps, "steps_per_epoch": steps}
         memory = self.memories.setdefault(name, Memory(run={n: lengths[n] for n in optimizer.run_lengths(train)}))
         done = self.done.setdefault(name, 0)
@@ -278,11 +290,13 @@ class _Loop:
         own = {n: grads[n] for n in part.graph.params}
         self.params = part.step.update(self.params, part.step.clipped(own, rng, done), rate, memory)
         self.done[name] += 1
+        if name in self.averages:
+            self.averages[name].updated(self._own(part))
 
 
 def _plateau(module: ModuleType, section: Section) -> Any:
     """Return what watches a quantity for a section."""
-    train, watched = section.turn.train, learning_rate.watcher(section.turn.train)
+    train, watched = section.train, learning_rate.watcher(section.train)
     assert watched is not None
     numbers = dict(watched.attrs)
     sign = 1 if learning_rate.better(train, numbers.pop("quantity")) == "min" else -1
@@ -300,7 +314,7 @@ def in_turn(module: ModuleType, parts: tuple[Part, ...], style: str, seed: int) 
     given = {name: examples.copy() for name, examples in examples.items()}
     every = dict.fromkeys(("train", "val", "test"), given)
     found, history = fit_of(module)(dict(params), every, {}, epochs=EPOCHS, seed=seed)
-    errors = [_distance(np.asarray(found[name]), w) for name, w in loop.params.items()]
+    errors = [_distance(np.asarray(found[name]), w) for name, w in loop.shown.items()]
     for record, losses in zip(history, loop.losses, strict=True):
         errors += [_distance(np.array(record[f"{n}.loss"]), np.array(loss)) for n, loss in losses.items()]
     yield result(f"{EPOCHS} epochs of all sections in turn, {style} style", max(errors))

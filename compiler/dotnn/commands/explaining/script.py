@@ -57,6 +57,14 @@ def explanation(begun: Compilation, section: str | None = None) -> Explanation:
     return Explanation(plain.model, plain.graph, whole.text, whole.sites, found, script.text)
 
 
-def _kinds(graph: Graph) -> dict[str, tuple[str, str]]:
-    """Return which op makes each value of a graph, and in which phase; those of one name do the same."""
-    return {v.name: (node.op, node.phase) for node in graph.all_nodes() for v in node.outs}
+def _kinds(graph: Graph) -> dict[str, tuple[str, str, bool]]:
+    """Return which op makes each value of a graph, in which phase, and whether that is a share of a sum over parts.
+
+    Values of one name that have this in common are the same.
+    """
+    whole = {v.id for node in graph.nodes for v in node.outs}
+    return {
+        v.name: (node.op, node.phase, v.id not in whole and not v.type.batched)
+        for node in graph.all_nodes()
+        for v in node.outs
+    }

@@ -202,6 +202,8 @@ def _sources() -> str:
 def _named(source: DataSource) -> str:
     if source.single or source.wraps == "files":
         return "a file of its own"
+    if source.wraps == "rows":
+        return "a list with an entry for each example"
     return "a column for each of its numbers" if source.table else "one array of any shape"
 
 

@@ -11,9 +11,11 @@ import numpy as np
 from dotnn.codegen import counting
 from dotnn.commands.seeing.comparisons import comparisons, mask_values
 from dotnn.commands.seeing.figures import Figures, compared_figures, own_figures
+from dotnn.commands.seeing.look import seen_of
 from dotnn.commands.seeing.run import PARTS, Run, outputs_of
 from dotnn.ir.interpret import helper_functions
-from dotnn.model.model import MetricTerm, Read
+from dotnn.model.model import MetricTerm
+from dotnn.reports.seen import Seen
 from dotnn.running.combining import Together, members_of, together_of
 from dotnn.running.preparing import in_own_units, targets_in_own_units
 from dotnn.running.run_contents import check_finished, faults_of_runs, history_of, kept_in, result_of
@@ -45,6 +47,16 @@ class Ensemble:
                 told = replace(run, history=history_of(other), result=result_of(other))
                 members.append(replace(told, folder=other, kept=kept))
             return cls(folder, members, together_of(folder))
+
+    @property
+    def name(self) -> str:
+        """What it is called: its folder as the user names it."""
+        return self.folder.path.as_posix()
+
+    def seen(self, data: str | None = None) -> list[Seen]:
+        """Return what there is to see of each member; their data are read once. Raises `CompileError`."""
+        parts = self.run.parts(data)
+        return [seen_of(replace(member, known=parts)) for member in self.members]
 
     @property
     def run(self) -> Run:
@@ -84,7 +96,7 @@ class Ensemble:
         compared = comparisons(self.run, examples, outputs)
         count = len(next(iter(examples.values())))
         return Figures(
-            self.folder.path.as_posix(),
+            self.name,
             part,
             count,
             float("nan"),
@@ -109,11 +121,17 @@ class Ensemble:
 
     def _weights(self, metric: MetricTerm, examples: Arrays) -> list[np.ndarray]:
         """Return how much each example, or each of its steps, counts, as in a script; nothing: all alike."""
-        arrays = dict(examples)
+        parts = counting.made_of(metric, self.run.model)
+        given, mask = (mask_values(self.run, read, examples) if read else None for read in (parts.given, parts.mask))
+        if mask is None:
+            return [] if given is None else [given]
+        mask = mask != 0 if parts.compares else mask
+        return [mask if given is None else given[(slice(None), *[None] * parts.axes)] * mask]
 
-        def source(read: Read) -> str:
-            arrays[read.name] = mask_values(self.run, read, examples)
-            return f"arrays[{read.name!r}]"
 
-        expression = counting.weights(metric, self.run.model, source)
-        return [eval(expression, {"arrays": arrays})] if expression else []
+def opened(path: str) -> Run | Ensemble:
+    """Read a run, or a run of runs. Raises `CompileError`."""
+    with faults_of_runs():
+        folder = RunFolder.open(path)
+        several = bool(members_of(folder))
+    return Ensemble.open(folder) if several else Run.open(path)

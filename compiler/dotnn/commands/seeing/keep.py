@@ -17,11 +17,17 @@ TRUE = "true_"
 """What stands before the name of a target in the columns of what is true."""
 
 
-def keep_predictions(run: Run, examples: Arrays, file: str, *, outputs: Arrays | None = None, force: bool) -> None:
+ROW = "row"
+
+
+def keep_predictions(
+    run: Run, examples: Arrays, places: np.ndarray, file: str, *, outputs: Arrays | None = None, force: bool
+) -> None:
     """Write the predictions of prepared examples as `dotnn predict` does, and then their targets in the same units.
 
-    A row for each example, in their order. `outputs` are those in their own units in place of the run's. Raises
-    `CompileError` where the file cannot be written.
+    A row for each example, in their order; the first column counts the `places` of the examples in their file from 1.
+    `outputs` are those in their own units in place of the run's. Raises `CompileError` where the file cannot be
+    written.
     """
     if outputs is None:
         outputs = in_own_units(run.model, outputs_of(run, examples), run.kept.scaling)
@@ -31,7 +37,9 @@ def keep_predictions(run: Run, examples: Arrays, file: str, *, outputs: Arrays |
     true = {f"{TRUE}{name}": _worded(values, labels.get(name, ())) for name, values in own.items()}
     named = {name: labels[target] for name, target in classes.items() if target in labels}
     with faults_of_runs(file):
-        write_predictions({**add_likeliest(outputs, classes, labels), **true}, file, overwrite=force, labels=named)
+        table = {**add_likeliest(outputs, classes, labels), **true}
+        row = ROW if ROW not in table else f"{ROW}_in_file"
+        write_predictions({row: places + 1, **table}, file, overwrite=force, labels=named)
 
 
 def _worded(values: np.ndarray, texts: Sequence[str]) -> np.ndarray:

@@ -12,13 +12,14 @@ from typing import Any
 import click
 import numpy as np
 
+from dotnn.codegen.data import PLACE
 from dotnn.codegen.heading import is_unchanged, read_heading
 from dotnn.core.arguments import Bound
 from dotnn.core.diagnostics import CompileError, Diagnostic
 from dotnn.library.inits import INITS
 from dotnn.model.model import Model
 from dotnn.reports.seen import double
-from dotnn.running.preparing import prepared_again
+from dotnn.running.preparing import places_of_parts, prepared_again, with_places
 from dotnn.running.run_contents import Kept, check_finished, faults_of_runs, history_of, kept_in, result_of, script_text
 from dotnn.running.scripts import load_module, run_script
 from dotnn.running.spec_files import Arrays, load_examples, load_others, refusals
@@ -109,6 +110,20 @@ class Run:
     def _prepared(self) -> Mapping[str, Arrays]:
         return self._parts(self.source) if self.known is None else _as_arrays(self.known)
 
+    def measured(self, file: str | None) -> tuple[Arrays, str]:
+        """Return the prepared examples that say most about new ones, or those of a file, and what part they are."""
+        if file is not None:
+            return self.examples(file)[0], file
+        parts = self.parts()
+        part = held_out(parts)
+        return dict(parts[part]), part
+
+    def places(self) -> Mapping[str, np.ndarray]:
+        """Return where the examples of each part are in its file, from 0, as `places_of_parts`. `CompileError`."""
+        raw, _ = load_examples(self.model, self.source)
+        with refusals(self.model), np.errstate(all="ignore"):
+            return places_of_parts(self.model, self.module, raw)
+
     def _parts(self, given: str | None) -> Mapping[str, Arrays]:
         examples, _ = load_examples(self.model, given)
         if self.folder.manifest.get("examples") not in (None, digest_of(examples)):
@@ -117,11 +132,16 @@ class Run:
             parts = self.module.prepare(dict(examples), self.dtype)[0]
         return _as_arrays(parts)
 
-    def examples(self, file: str) -> Arrays:
-        """Return all examples of another file, prepared as those of the run were. Raises `CompileError`."""
-        raw = load_others(self.model, file, self.kept.labels)
+    def examples(self, file: str) -> tuple[Arrays, np.ndarray]:
+        """Return all examples of another file, prepared as those of the run were, and their places in it, from 0.
+
+        Raises `CompileError`.
+        """
+        raw = with_places(load_others(self.model, file, self.kept.labels))
         with refusals(self.model), np.errstate(all="ignore"):
-            return prepared_again(self.model, raw, self.kept.scaling, self.dtype)
+            found = prepared_again(self.model, raw, self.kept.scaling, self.dtype)
+        places = found.pop(PLACE)
+        return found, places
 
     @property
     def source(self) -> str | None:

@@ -8,13 +8,28 @@ from dotnn.ir.maths.plain import GREEK
 from dotnn.ir.maths.symbol import Symbol
 
 SIGNS = {
-    "": r"\,", "·": r"\cdot", "⊙": r"\odot", "−": "-", "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "∧": r"\land",
-    "∨": r"\lor", "¬": r"\lnot", "mod": r"\bmod", "←": r"\leftarrow",
-}  # fmt: skip
+    "": r"\,",
+    "·": r"\cdot",
+    "⊙": r"\odot",
+    "−": "-",
+    "≤": r"\le",
+    "≥": r"\ge",
+    "≠": r"\ne",
+    "∧": r"\land",
+    "∨": r"\lor",
+    "¬": r"\lnot",
+    "mod": r"\bmod",
+    "←": r"\leftarrow",
+}
 FENCES = {
-    "(": r"\left(", ")": r"\right)", "[": r"\left[", "]": r"\right]", "|": "|", "⌊": r"\left\lfloor",
+    "(": r"\left(",
+    ")": r"\right)",
+    "[": r"\left[",
+    "]": r"\right]",
+    "|": "|",
+    "⌊": r"\left\lfloor",
     "⌋": r"\right\rfloor",
-}  # fmt: skip
+}
 KNOWN = {"exp", "log", "tanh", "sin", "cos", "max", "min"}
 """Functions that LaTeX has a name for."""
 SPECIAL = str.maketrans({c: f"\\{c}" for c in "#$%&_{}"} | {"\\": r"\textbackslash{}", "^": r"\^{}", "~": r"\~{}"})

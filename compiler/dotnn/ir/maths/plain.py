@@ -10,9 +10,18 @@ ABOVE = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
 BELOW = str.maketrans("0123456789+-ts", "₀₁₂₃₄₅₆₇₈₉₊₋ₜₛ")
 SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 GREEK = {
-    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "lambda": "λ", "mu": "μ", "rho": "ρ",
-    "sigma": "σ", "sigma2": "σ²", "theta": "θ",
-}  # fmt: skip
+    "alpha": "α",
+    "beta": "β",
+    "gamma": "γ",
+    "delta": "δ",
+    "epsilon": "ε",
+    "lambda": "λ",
+    "mu": "μ",
+    "rho": "ρ",
+    "sigma": "σ",
+    "sigma2": "σ²",
+    "theta": "θ",
+}
 """The letters that a name stands for."""
 
 

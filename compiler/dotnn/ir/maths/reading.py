@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial, reduce
 
 from dotnn.ir.expr import (
     FUNCTIONS,
@@ -235,7 +236,7 @@ def _whole(expr: Expr) -> int:
 
 
 def _einsum(e: Elements, call: Call) -> Array:
-    """Return a product in Einstein's notation: its own letters are the indices."""
+    """Return a product, or one operand, in Einstein's notation: its own letters are the indices."""
     equation, *operands = positional(call.args)
     text = plain_value(equation)
     assert isinstance(text, str)
@@ -249,7 +250,7 @@ def _einsum(e: Elements, call: Call) -> Array:
         summed = {c: e.index(size, c) for c, size in sizes.items() if c not in known}
         known |= summed
         body = [x.at([known[c] for c in some]) for some, x in zip(letters, parts, strict=True)]
-        return over("sum", Binary("*", *body), summed.values())
+        return over("sum", reduce(partial(Binary, "*"), body), summed.values())
 
     return Array(tuple(sizes[c] for c in result), at)
 
@@ -259,19 +260,20 @@ def _concatenated(e: Elements, call: Call) -> Array:
     parts = positional(call.args)[0]
     assert isinstance(parts, Items)
     arrays = [read(e, part) for part in parts.items]
-    widths = [x.shape[-1] for x in arrays if isinstance(x.shape[-1], int)]
+    axis = _whole(keywords(call.args)["axis"]) % len(arrays[0].shape)
+    widths = [size for x in arrays if isinstance(size := x.shape[axis], int)]
 
     def at(items: Sequence[Expr]) -> Expr:
         result: Expr | None = None
         for i, x in enumerate(arrays):
-            part = x.at([*items[:-1], shifted(items[-1], -sum(widths[:i]))])
+            part = x.at([*items[:axis], shifted(items[axis], -sum(widths[:i])), *items[axis + 1 :]])
             if widths[i] == 1:
-                part = Binary("*", Binary("==", items[-1], Number(sum(widths[:i]))), part)
+                part = Binary("*", Binary("==", items[axis], Number(sum(widths[:i]))), part)
             result = part if result is None else Binary("+", result, part)
         assert result is not None
         return result
 
-    return Array((*arrays[0].shape[:-1], sum(widths)), at)
+    return Array((*arrays[0].shape[:axis], sum(widths), *arrays[0].shape[axis + 1 :]), at)
 
 
 def _repeated(e: Elements, call: Call) -> Array:

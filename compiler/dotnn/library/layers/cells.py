@@ -36,6 +36,11 @@ class CellStep:
     weights: tuple[str, ...]
     span: Span
 
+    @property
+    def reads_states_kept(self) -> bool:
+        """Whether it is a product with parameters, which sees a part of the states where they have dropout."""
+        return bool(self.weights and not self.attrs) or self.layer is expressions.AFFINE_OF_FORMULA
+
 
 @dataclass(frozen=True)
 class CellState:
@@ -139,9 +144,8 @@ def _one_step(
     values = {**at, **{state.before: at[state.name] for state in body.states}}
     kept = values | {state.before: at[f"{state.name}_in"] for state in body.states}
     for step in inside:
-        products = step.weights and not step.attrs  # of values and parameters
         new = "_new" if step.path in masked else ""  # what a masked step computes is not what it leaves
-        seen = kept if products or step.path in alike else values
+        seen = kept if step.reads_states_kept else values
         values[step.path] = _written(b, low, step, seen, new, alike.get(step.path))
         kept[step.path] = values[step.path]
     return {state.name: _own(b, values, state, body) for state in body.carried}

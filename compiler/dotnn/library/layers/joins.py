@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 
+from dotnn.core.arguments import INTEGER, Arg
 from dotnn.ir.node import Value
 from dotnn.ir.op import Builder, Infer
 from dotnn.ir.tensor import TensorType
@@ -36,13 +38,37 @@ def _concat(types: Types, attrs: Attrs) -> TensorType:
             raise ShapeError(
                 "concat needs values with an axis, and a single number has none", "declare it with shape [1]"
             )
-    odd = next((t for t in types if t.shape[:-1] != types[0].shape[:-1]), None)
+    axis = _axis(types[0], attrs["axis"])
+    odd = next((t for t in types if _others(t, axis) != _others(types[0], axis)), None)
     if odd is not None:
+        which = "the last axis" if axis == len(types[0].example) - 1 else f"axis {axis}"
         raise ShapeError(
-            f"cannot concatenate {shape_text(types[0])} and {shape_text(odd)} along the last axis",
-            "all axes but the last must be equal; flatten both first",
+            f"cannot concatenate {shape_text(types[0])} and {shape_text(odd)} along {which}",
+            "all axes but the last must be equal; flatten both first"
+            if which == "the last axis"
+            else f"all axes but axis {axis} must be equal",
         )
-    return TensorType((*types[0].shape[:-1], sum(t.example[-1] for t in types)))
+    shape = types[0].example
+    return TensorType((types[0].shape[0], *shape[:axis], sum(t.example[axis] for t in types), *shape[axis + 1 :]))
+
+
+def _axis(type: TensorType, axis: int) -> int:
+    count = len(type.example)
+    if not -count <= axis < count:
+        raise ShapeError(f"{shape_text(type)} has no axis {axis}", "axes are counted from 0, without that of the batch")
+    return axis % count
+
+
+def _others(type: TensorType, axis: int) -> tuple[int, ...]:
+    """Return how many axes there are, and the sizes of all but one."""
+    return (len(type.example), *type.example[:axis], *type.example[axis + 1 :])
+
+
+def along(b: Builder, values: Sequence[Value], axis: int) -> Value:
+    """Write values side by side along an axis of the examples."""
+    if axis == len(values[0].type.example) - 1:
+        return b.emit("concat", *values)
+    return b.emit("concat_along", *values, axis=axis + 1)
 
 
 def _select(types: Types, attrs: Attrs) -> TensorType:
@@ -100,8 +126,9 @@ SUBTRACT = Layer(
 
 CONCAT = Layer(
     "concat",
-    "Its operands side by side along the last axis.",
-    lambda b, low: b.emit("concat", *low.ins),
+    "Its operands side by side, along the last axis or another one.",
+    lambda b, low: along(b, low.ins, _axis(low.x.type, low.attrs["axis"])),
+    (Arg("axis", INTEGER, -1, "which axis of an example; they are counted from 0, -1 is the last"),),
     infer=_concat,
     family="join",
     arity=(2, None),

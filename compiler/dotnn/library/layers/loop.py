@@ -46,19 +46,18 @@ def carried(widths: Mapping[str, tuple[int, float]], attrs: Attrs) -> tuple[Para
 
 def check_parts(x: TensorType, attrs: Attrs) -> None:
     """Raise `ShapeError` where a sequence cannot be gone through in the parts that `recompute` asks for."""
-    steps, every = x.example[0], attrs[RECOMPUTE]
-    if not every:
-        return
-    if steps % every:
-        near = sorted((n for n in range(1, steps + 1) if steps % n == 0), key=lambda n: (abs(n - every), n))[:2]
+    steps, every, cut = x.example[0], attrs[RECOMPUTE], attrs["truncate"]
+    if every > steps:
         raise ShapeError(
-            f"recompute = {every} does not divide the {steps} steps of the sequence into equal parts",
-            f"write recompute = {' or '.join(map(str, sorted(near)))}; near the square root of the steps is best",
+            f"recompute = {every} is more than the {steps} steps of the sequence",
+            f"near the square root of the steps is best: recompute = {max(1, round(steps**0.5))}",
         )
-    if attrs["truncate"]:
+    if every and cut and every % cut:
         raise ShapeError(
-            "recompute and truncate exclude each other: both say where a sequence is cut",
-            "leave one of them out; with stateful = true, short sequences keep little anyway",
+            f"recompute = {every} is no multiple of truncate = {cut}: its parts would begin where the gradient goes on",
+            f"write recompute = {cut * max(1, min(round(every / cut), steps // cut))}"
+            if cut <= steps
+            else "leave truncate out: the sequence is shorter",
         )
 
 

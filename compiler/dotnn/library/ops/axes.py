@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
+from itertools import accumulate, pairwise, zip_longest
 
-from dotnn.ir.algebra import BILINEAR, LINEAR, RESHAPED
+from dotnn.ir.algebra import BILINEAR, LINEAR, RESHAPED, SIGN_KEPT
 from dotnn.ir.node import Node, Value
 from dotnn.ir.op import Builder, Op, sends
 from dotnn.ir.tensor import Attrs, TensorType
 
+LETTERS = "abcdefghijklmnop"
 Place = int | tuple[int, int]
 """What an index takes of an axis: one number of it, or those from one to another."""
 
@@ -60,7 +61,14 @@ MEAN_AXES = Op("mean_axes", ("x",), _kept, _over("mean"), _repeats("repeat_share
 MAX_AXES = Op("max_axes", ("x",), _kept, _over("max"), _extreme_vjp)
 MIN_AXES = Op("min_axes", ("x",), _kept, _over("min"), _extreme_vjp)
 
-REPEAT_AXIS = Op("repeat_axis", ("d",), _repeated, "np.repeat(d, units, axis=axis)", algebra=RESHAPED)
+REPEAT_AXIS = Op(
+    "repeat_axis",
+    ("d",),
+    _repeated,
+    "np.repeat(d, units, axis=axis)",
+    lambda b, node, d: [b.emit("sum_axes", d, axes=(node.attrs["axis"],))],
+    algebra=RESHAPED,
+)
 REPEAT_SHARE = Op("repeat_share", ("d",), _repeated, "np.repeat(d / units, units, axis=axis)", algebra=RESHAPED)
 REPEAT_AXES = Op(
     "repeat_axes",
@@ -136,6 +144,48 @@ TRANSPOSE = Op(
     sends(x="transpose(d)"),
     algebra=RESHAPED,
 )
+
+
+def _in_order(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    shape = types[0].example
+    return TensorType((types[0].shape[0], *(shape[axis] for axis in attrs["order"])))
+
+
+def _order_line(node: Node) -> str:
+    letters = LETTERS[: 1 + len(node.attrs["order"])]
+    moved = letters[0] + "".join(letters[1 + axis] for axis in node.attrs["order"])
+    return f'np.einsum("{letters}->{moved}", x)'
+
+
+def _back_in_order(b: Builder, node: Node, d: Value) -> list[Value]:
+    order: Sequence[int] = node.attrs["order"]
+    return [b.emit("permute", d, order=tuple(sorted(range(len(order)), key=order.__getitem__)))]
+
+
+PERMUTE = Op("permute", ("x",), _in_order, _order_line, _back_in_order, algebra=RESHAPED)
+"""Axes in another order: that of axis i of the result is `order[i]`, both without the batch."""
+
+
+def _long(types: Sequence[TensorType], attrs: Attrs) -> TensorType:
+    axis, shape = attrs["axis"], types[0].shape
+    return TensorType((*shape[:axis], sum(t.example[axis - 1] for t in types), *shape[axis + 1 :]), types[0].dtype)
+
+
+def _parts_of(b: Builder, node: Node, d: Value) -> list[Value]:
+    before = [(0, size) for size in d.type.example[: node.attrs["axis"] - 1]]
+    ends = [0, *accumulate(v.type.example[node.attrs["axis"] - 1] for v in node.ins)]
+    return [b.emit("part", d, places=(*before, place)) for place in pairwise(ends)]
+
+
+CONCAT_ALONG = Op(
+    "concat_along",
+    ("*",),
+    _long,
+    lambda node: f"np.concatenate([{', '.join(f'x{i}' for i in range(len(node.ins)))}], axis={node.attrs['axis']})",
+    _parts_of,
+    algebra=SIGN_KEPT,
+)
+"""Values side by side along another axis than the last, `axis` counted with that of the batch."""
 
 
 def _product(types: Sequence[TensorType], attrs: Attrs) -> TensorType:

@@ -22,8 +22,9 @@ SCAN = Op("scan", ("*",), _no_line, "")
 
 
 def goes_on(node: Node) -> str:
-    """Return the condition under which the gradient goes on to the step before."""
-    number = "(step + 1)" if node.attrs["reverse"] else "step"
+    """Return the condition under which the gradient goes on to the step before; `before` this loop were so many."""
+    ahead = node.attrs.get("before", 0) + (1 if node.attrs["reverse"] else 0)
+    number = f"(step + {ahead})" if ahead else "step"
     return f"{number} % {node.attrs['every']}"
 
 

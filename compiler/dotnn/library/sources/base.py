@@ -21,10 +21,11 @@ class DataSource:
     Of a `table`, an input or target names one column for each of its numbers; the reader takes
     `(path, {name: [column, …]}, {name: kind}, labels)`, where `labels` are the texts of classes that another file has
     told, and returns `(arrays, labels)`. Of another source it names one array; the reader takes `(path, {name: key})`
-    and returns the arrays. Either takes the `args` that the spec gives, by their names; `conflict` says what is wrong
-    with them together, "" for nothing. A source that `wraps` takes a "table" in place of a file, and its reader the
-    arrays of that, or "files" that hold one array each; `single` is the format of such a file, whose reader takes
-    `(path)` and returns the array. Errors of a reader about a column or a key begin with "there is no column NAME"
+    and returns the arrays. Either takes the `args` that the
+    spec gives, by their names; `conflict` says what is wrong with them together, "" for nothing. A source that `wraps`
+    takes a "table" in place of a file, and its reader the arrays of that, "files" that hold one array each, or "rows"
+    that the spec holds; `single` is the format of such a file, whose reader takes `(path)` and returns the array.
+    Errors of a reader about a column or a key begin with "there is no column NAME"
     or "there is no array NAME", so that they can be shown at that place of the spec.
 
     Where the arrays have fixed names, these are `keys`, and `misfit` says what is wrong with an input or target that is
@@ -39,7 +40,7 @@ class DataSource:
     a table it is the text of a function of the reader's name, from `(path, [column, …])` to an array of texts, a row
     for each example, for the arguments that are given and the name of the file; `numbers` is then the expression of
     numbers in place of `{cells}`. Of another source it is the expression that gives the arrays by their keys, from
-    `path`; of a single array one of `{path}`, which may call the function whose text is `helper`.
+    `path`; of a single array one of `{path}`, which may call the function whose text is `helper`, or of its `{rows}`.
     """
 
     name: str

@@ -207,13 +207,9 @@ class WholeReader(DefinitionReader):
 
     def reduction(self, call: nodes.Call) -> Part:
         """Return a sum, mean or extreme: of all, or along an axis, which stays with length 1."""
-        name = call.func.id
-        named = [a for a in call.args if a.name is not None]
-        wrong = next((a.name for a in named if a.name and a.name.id != "axis"), None)
-        if wrong is not None:
-            raise Fail(messages.calls.unknown_argument(wrong.span, name, wrong.id, ["axis"]))
+        name, named = call.func.id, _axis_of(call)
         operand = self.number(by_position(call)[0])
-        axis = self.whole(named[0].value) if named else None
+        axis = self.whole(named) if named else None
         if self.shapes and operand.shape is None:
             return self.reduced_number(operand, call)
         if operand.shape is None:
@@ -221,7 +217,8 @@ class WholeReader(DefinitionReader):
         rank = len(operand.shape)
         if axis is not None and not -rank <= axis < rank:
             shape = shape_or_number(operand)
-            raise Fail(messages.formulas.no_axis(named[0].value.span, name, axis, shape, self.places([operand])))
+            assert named is not None
+            raise Fail(messages.formulas.no_axis(named.span, name, axis, shape, self.places([operand])))
         axes = range(self.steps_of(operand), rank) if axis is None else (axis % rank,)
         lengths = {i: operand.reduced.get(i, operand.shape[i]) for i in axes}
         marks = {**operand.reduced, **lengths}
@@ -293,6 +290,15 @@ class WholeReader(DefinitionReader):
 
 
 _PLACES = "places count from 0, from the end they are -1, -2, …; x[2:5] has the places 2, 3 and 4"
+
+
+def _axis_of(call: nodes.Call) -> nodes.Expr | None:
+    """Return the axis that a reduction names, None where it is of all. Raises `Fail` for another argument by name."""
+    named = [a for a in call.args if a.name is not None]
+    wrong = next((a.name for a in named if a.name and a.name.id != "axis"), None)
+    if wrong is not None:
+        raise Fail(messages.calls.unknown_argument(wrong.span, call.func.id, wrong.id, ["axis"]))
+    return named[0].value if named else None
 
 
 def _meets(part: Part, sizes: list[int]) -> Part:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dotnn.core.diagnostics import Diagnostic, Span, did_you_mean, join_names
+from dotnn.core.diagnostics import Diagnostic, Source, Span, did_you_mean, join_names
 from dotnn.model.messages.base import several
 
 
@@ -277,6 +277,11 @@ def inline_data(span: Span, message: str, note: str = "", help: str = "") -> Dia
     return Diagnostic("NN327", message, span, note, help or "one row per example: x = [[0, 0], [0, 1]]")
 
 
+def inline_form(span: Span, form: str) -> Diagnostic:
+    message = "the spec itself holds a list for each input and target, by its name"
+    return Diagnostic("NN327", message, span, help=f"for instance: source = {form}")
+
+
 def inline_and_source(span: Span, names: Sequence[str]) -> Diagnostic:
     return Diagnostic(
         "NN328",
@@ -285,3 +290,9 @@ def inline_and_source(span: Span, names: Sequence[str]) -> Diagnostic:
         f"there are arrays for {join_names(names)}",
         "delete the source, or the arrays",
     )
+
+
+def no_file_given(given: str, path: str) -> Diagnostic:
+    """Return the error for a file of `--data` that is not there; `path` is where it was looked for."""
+    place = Source("--data", given)
+    return Diagnostic("NN401", f'there is no file "{path}"', Span(0, len(given)), help="check the path", source=place)

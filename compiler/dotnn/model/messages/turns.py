@@ -15,6 +15,11 @@ def belongs_to_all(span: Span, key: str, name: str) -> Diagnostic:
     return Diagnostic(CODE, f"`{key}` is for all sections, and cannot be said in `train {name}`", span, help=help)
 
 
+def one_clock(span: Span, name: str) -> Diagnostic:
+    message = f"all sections end by one clock, and `minutes` cannot be said in `train {name}`"
+    return Diagnostic(CODE, message, span, help="say it in a section without a name: train { stop = minutes(5) }")
+
+
 def belongs_to_one(span: Span, key: str, names: Sequence[str]) -> Diagnostic:
     help = f"say it in a section that has one: {join_names([f'train {name}' for name in names])}"
     return Diagnostic(CODE, f"`{key}` is for each section, and cannot be said for all", span, help=help)
@@ -64,11 +69,6 @@ def handed_by_none(span: Span, name: str) -> Diagnostic:
 
 def name_taken(span: Span, name: str) -> Diagnostic:
     return Diagnostic(CODE, f'"{name}" is what a script calls what is handed on', span, help="give it another name")
-
-
-def one_at_a_time(span: Span, command: str) -> Diagnostic:
-    help = "write a spec with that section as its only `train`, and freeze = […] what it does not update"
-    return Diagnostic(CODE, f"{command} is for one training, and here several sections take turns", span, help=help)
 
 
 def no_section(name: str, known: Sequence[str]) -> Diagnostic:

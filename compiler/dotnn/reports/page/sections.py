@@ -33,6 +33,25 @@ def summary_of(model: Model, result: Mapping[str, Any]) -> str:
     return f"{model.size:,} parameters, {epochs}. {figures}."
 
 
+def summary_of_all(model: Model, result: Mapping[str, Any]) -> str:
+    """Return an ensemble in a sentence or two."""
+    reached = ", ".join(f"{name} {number(value)}" for name, value in (result.get("metrics") or {}).items())
+    return f"Members of {model.size:,} parameters each. {reached}."
+
+
+def member_of(seen: Seen) -> str:
+    """Return what a member of an ensemble is called in it: the last part of the name of its run."""
+    return seen.name.rpartition("/")[2]
+
+
+def verdict_of_all(seen: Sequence[Seen], faults: Sequence[Sequence[Fault]]) -> tuple[str, str]:
+    """Return in a sentence in which members of an ensemble something is wrong; its kind."""
+    wrong = [member_of(one) for one, found in zip(seen, faults, strict=True) if found]
+    if not wrong:
+        return "Nothing was found to be wrong with any member.", "good"
+    return f"Something is wrong with {len(wrong)} of {len(seen)} members, see there: {', '.join(wrong)}.", "bad"
+
+
 def verdict_of(seen: Seen, faults: Sequence[Fault]) -> tuple[str, str]:
     """Return in a sentence whether anything is wrong with a run, and what a constant guess would reach; its kind."""
     guesses = [f"{said} by always saying {label}" for one in seen.compared for said, label in _guess(one)]
@@ -107,9 +126,13 @@ def _blank(value: float | None) -> str:
 
 def figures_part(found: Mapping[str, Any]) -> PagePart:
     """Return the figures of merit with their intervals."""
-    own = {"loss": found["loss"], **found["metrics"]}
+    members = found.get("members", [])
+    own = {**({} if members else {"loss": found["loss"]}), **found["metrics"]}  # together they have no loss
     said = ", ".join(f"{name} {number(value)}" for name, value in own.items())
     pieces = [paragraph(f"Of the {found['part']}, {found['examples']} examples: {said}.")]
+    if members:
+        rows = [(f"member{k}", *map(number, one.values())) for k, one in enumerate(members, 1)]
+        pieces += [heading("Each member alone"), table(("member", *members[0]), rows, "Figures of each member")]
     for output in found["outputs"]:
         intervals = output.get("intervals", {})
         rows = [(WORDS[name], number(value), _ends(intervals.get(name))) for name, value in output["figures"].items()]
@@ -143,8 +166,8 @@ def _ends(interval: Sequence[float] | None) -> str:
     return f"{number(interval[0])} and {number(interval[1])}" if interval else ""
 
 
-def diagnosis_part(seen: Seen, faults: Sequence[Fault]) -> PagePart:
-    """Return what is wrong, and the signs of life of every layer."""
+def diagnosis_part(seen: Seen, faults: Sequence[Fault], member: str = "") -> PagePart:
+    """Return what is wrong, and the signs of life of every layer; of one `member` of an ensemble."""
     signs = vital_signs(seen)
     items = "".join(
         f'<li><span class="bad">{escape(fault.message)}</span> ({escape(fault.place)})<br />'
@@ -158,26 +181,39 @@ def diagnosis_part(seen: Seen, faults: Sequence[Fault]) -> PagePart:
         table(HEADS, [cells(sign) for sign in signs], "Signs of every layer"),
         paragraph(LEGEND, "quiet"),
     ]
-    return PagePart("diagnosis", "Diagnosis", section("diagnosis", "Diagnosis", *pieces))
+    name, title = _called("diagnosis", "Diagnosis", member)
+    return PagePart(name, title, section(name, title, *pieces))
 
 
-def picture_parts(seen: Seen) -> Iterator[PagePart]:
-    """Yield a part for each picture that the run has."""
-    for name in sorted(PICTURES, key=lambda name: (name != "curves", name)):
-        one, svg = PICTURES[name], PICTURES[name].draw(seen)
+def _called(name: str, title: str, member: str) -> tuple[str, str]:
+    """Return the id and the title of a part, which may be of one member of an ensemble."""
+    return (f"{name}-{member}", f"{title}: {member}") if member else (name, title)
+
+
+def picture_parts(seen: Seen, some: Sequence[str] = tuple(PICTURES), member: str = "") -> Iterator[PagePart]:
+    """Yield a part for each of some pictures that the run has; of one `member` of an ensemble."""
+    for name in sorted(some, key=lambda name: (name != "curves", name)):
+        svg = PICTURES[name].draw(seen)
         if svg:
-            drawn = picture(svg, f"{name}-picture", "chart")
+            place, title = _called(name, PICTURES[name].heading, member)
+            drawn = picture(svg, f"{place}-picture", "chart")
             left_out = paragraph(
                 f"The picture is too large for this page: dotnn graph --run {seen.name} --show {name}."
             )
-            text = section(name, one.heading, drawn, paragraph(said_of(svg), "quiet"))
-            yield PagePart(name, one.heading, text, len(drawn), section(name, one.heading, left_out))
+            text = section(place, title, drawn, paragraph(said_of(svg), "quiet"))
+            yield PagePart(place, title, text, len(drawn), section(place, title, left_out))
 
 
-def equations_part(derivation: Derivation) -> PagePart:
-    """Return the equations, folded."""
-    lines = paragraph("Lines are those of the script that dotnn compile writes for the spec.", "quiet")
-    text = folded("Forward, the loss, backward, the update", lines + equations_html(derivation, 4, level=3))
+LINES = paragraph("Lines are those of the script that dotnn compile writes for the spec.", "quiet")
+
+
+def equations_part(derivations: Mapping[str, Derivation]) -> PagePart:
+    """Return the equations, folded: of each section of `train` by its name, of one without a name by ""."""
+    what = "Forward, the loss, backward, the update"
+    text = "\n".join(
+        folded(f"{what}: {name}" if name else what, ("" if name else LINES) + equations_html(of, 4, level=3))
+        for name, of in derivations.items()
+    )
     left_out = section("equations", "Equations", paragraph("They are too long for this page: dotnn explain SPEC."))
     return PagePart("equations", "Equations", section("equations", "Equations", text), len(text), left_out)
 

@@ -22,7 +22,7 @@ class Keras:
     act        the activation that follows: written into the call where Keras has a word for it, else as a layer
     cell       the cell of a recurrent layer, if it is said apart: the first argument, which has the parameters
     before     a layer that is applied to the operand first;  then: a layer or a function that is applied to the result
-    operands   how the operands are passed, if not as one list: `{0}, mask={1}`
+    operands   how the operands are passed, if not as one list, or to a function one by one: `{0}, mask={1}`
     variables  what Keras calls each of our parameters, `bias[0]` where ours is one row of its array; where one has a
                penalty, the call gets `kernel_regularizer=`, or what `keywords` has instead of `kernel`
     xla        whether XLA speeds it up on a CPU

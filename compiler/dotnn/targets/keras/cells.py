@@ -11,7 +11,7 @@ from dotnn.codegen.lines import literal
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.node import Node, Value
 from dotnn.ir.tensor import BATCH, TensorType
-from dotnn.library.layers.base import Attrs, Layer, Lowering, ShapeError, Types
+from dotnn.library.layers.base import Attrs, Layer, Lowering, Types
 from dotnn.library.layers.cells import CellState, Recurrence, recurrence_of
 from dotnn.library.layers.loop import ROLES, ROWS
 from dotnn.library.ops import OPS
@@ -19,8 +19,9 @@ from dotnn.targets.keras.call import Keras, only_set
 from dotnn.targets.keras.lowered import PACKAGES, class_name, line_of, numbered
 from dotnn.targets.keras.rules.recurrent import HELD, carried_variables, is_held, order_and_mask
 
-BASE = "SpecCell"
-"""The class that those of all cells extend."""
+BASE, SILENCED = "SpecCell", "SilencedCell"
+"""The classes that those of cells extend: without dropout, and with it."""
+RATES = ("dropout", "recurrent_dropout")
 WORDS = ("self", "tf", "keras", "np", "math")
 """Names that a step has another meaning for."""
 
@@ -28,7 +29,7 @@ WORDS = ("self", "tf", "keras", "np", "math")
 def cell(layer: Layer, types: Types, attrs: Attrs, functions: dict[str, str]) -> Keras:
     """Return the call of a recurrent layer around a cell, whose class joins `functions`, by name.
 
-    Raises `Unspellable` and `ShapeError`.
+    Raises `Unspellable`.
     """
     text = cell_class("{}", layer, types, attrs)
     for name in numbered(f"{class_name(layer.name)}Cell"):
@@ -39,33 +40,37 @@ def cell(layer: Layer, types: Types, attrs: Attrs, functions: dict[str, str]) ->
 
 
 def recurrent_call(name: str, attrs: Attrs) -> Keras:
-    """Return the call of a recurrent layer around the cell class `name`. Raises `ShapeError` for what Keras has not."""
+    """Return the call of a recurrent layer around the cell class `name`."""
     body, roles = recurrence_of(attrs), attrs[ROLES]
-    _refuse_what_keras_has_not(body, attrs)
     around, options = _around(attrs)
     masked = "mask" in roles
     own = {spec.name: f'cell.own("{spec.name}")' for spec in body.specs}
-    carried = carried_variables(state.name for state in _output_first(body)) if attrs["stateful"] else {}
+    carried = carried_variables(state.name for state in _states(attrs)) if attrs["stateful"] else {}
     return Keras(
         around,
         options=options,
-        cell=Keras(name, by_name=True),
+        cell=Keras(name, options={rate: attrs[rate] for rate in RATES if attrs[rate]}, by_name=True),
         then=order_and_mask(attrs, masked=masked) if attrs["returns"] == "sequence" else None,
-        operands=_operands(body, roles),
+        operands=_operands(body, attrs),
         variables={**own, **carried},
         xla=False,
     )
 
 
-def _refuse_what_keras_has_not(body: Recurrence, attrs: Attrs) -> None:
-    """Raise `ShapeError` for a dropout within the cell, and for a state that is carried but not handed out."""
-    for rate in ("dropout", "recurrent_dropout"):
-        if attrs[rate]:
-            help = "put sequence_dropout in front of it instead, or use --target numpy"
-            raise ShapeError(f"{rate} of a cell is not written for Keras", help)
-    carries = "truncate" if attrs["truncate"] else "stateful" if attrs["stateful"] else ""
-    if carries and body.output not in {state.name for state in body.states}:
-        raise ShapeError(f"{carries} needs an output that is a state, on this target", "use --target numpy")
+def base_of(attrs: Attrs) -> str:
+    """Return the class that that of a cell extends."""
+    return SILENCED if any(attrs[rate] for rate in RATES) else BASE
+
+
+def _is_scanned(attrs: Attrs) -> bool:
+    """Whether its loop is one of ours, which hands out its first state, and none of Keras's."""
+    return bool(attrs["truncate"] or attrs["stateful"] or base_of(attrs) == SILENCED)
+
+
+def _states(attrs: Attrs) -> list[CellState]:
+    """Return the states, the one that is handed out before the others; in a loop of ours the output is always one."""
+    body = recurrence_of(attrs)
+    return sorted(body.carried if _is_scanned(attrs) else body.states, key=lambda state: state.name != body.output)
 
 
 def _around(attrs: Attrs) -> tuple[str, dict[str, object]]:
@@ -79,11 +84,13 @@ def _around(attrs: Attrs) -> tuple[str, dict[str, object]]:
         return "CarriedRNN", {"rows": attrs[ROWS], **options}
     if attrs["truncate"]:
         return "TruncatedRNN", options
-    return ("HeldRNN" if HELD in attrs or is_held(attrs) else "keras.layers.RNN"), options
+    held = HELD in attrs or is_held(attrs) or _is_scanned(attrs)
+    return ("HeldRNN" if held else "keras.layers.RNN"), options
 
 
-def _operands(body: Recurrence, roles: Sequence[str]) -> str:
+def _operands(body: Recurrence, attrs: Attrs) -> str:
     """Return how the operands are passed: sequences side by side, the mask and the first states by name."""
+    roles: Sequence[str] = attrs[ROLES]
     at = {role: f"{{{i}}}" for i, role in enumerate(roles)}
     inputs = [at[name] for name in body.inputs]
     given = [inputs[0] if len(inputs) == 1 else f"keras.layers.concatenate([{', '.join(inputs)}])"]
@@ -91,7 +98,7 @@ def _operands(body: Recurrence, roles: Sequence[str]) -> str:
     first = [role for role in roles if role.startswith("initial ")]
     if first:
         like = at[first[0]]
-        states = [at.get(f"initial {s.name}") or _start(s, like) for s in _output_first(body)]
+        states = [at.get(f"initial {s.name}") or _start(s, like) for s in _states(attrs)]
         given.append(f"initial_state=[{', '.join(states)}]")
     return ", ".join(given)
 
@@ -101,21 +108,16 @@ def _start(state: CellState, like: str) -> str:
     return f"keras.ops.full_like(keras.ops.repeat({like}[:, :1], {state.units}, axis=1), {state.start})"
 
 
-def _output_first(body: Recurrence) -> list[CellState]:
-    """Return the states, the one that is handed out before the others."""
-    return sorted(body.states, key=lambda state: state.name != body.output)
-
-
 def cell_class(name: str, layer: Layer, types: Types, attrs: Attrs) -> str:
     """Return the class of a cell. Raises `Unspellable` for a layer without a formula that TensorFlow differentiates."""
     body = recurrence_of(attrs)
     step_types = [TensorType((BATCH, *t.shape[2:])) for t in types]
-    step = _Step(body, step_types)
-    sizes = {s.name: (s.units, s.start) for s in _output_first(body)}
+    step = _Step(body, step_types, _states(attrs), silenced=bool(attrs["recurrent_dropout"]))
+    sizes = {s.name: (s.units, s.start) for s in _states(attrs)}
     return "\n".join(
         [
             '@keras.saving.register_keras_serializable("dotnn")',
-            f"class {name}({BASE}):",
+            f"class {name}({base_of(attrs)}):",
             f'    """One step of {layer.name}, a cell of the spec."""',
             "",
             f"    inputs = {literal([t.example[0] for t in step_types[: len(body.inputs)]])}",
@@ -129,15 +131,20 @@ def cell_class(name: str, layer: Layer, types: Types, attrs: Attrs) -> str:
 
 
 class _Step:
-    """The method of a step: it takes inputs, states and parameters, and returns the output and the new states."""
+    """The method of a step: it takes inputs, states and parameters, and returns the output and the new states.
 
-    def __init__(self, body: Recurrence, types: Types) -> None:
-        self.body, self.builder, self.names = body, GraphBuilder(OPS), _Names()
+    A `silenced` one takes, last, the state that is handed out as products with parameters see it.
+    """
+
+    def __init__(self, body: Recurrence, types: Types, states: Sequence[CellState], *, silenced: bool) -> None:
+        self.body, self.states, self.builder, self.names = body, states, GraphBuilder(OPS), _Names()
         inputs = {n: self._given(n, t) for n, t in zip(body.inputs, types, strict=False)}
-        states = {s.before: self._given(s.name, TensorType((BATCH, s.units))) for s in _output_first(body)}
+        before = {s.before: self._given(s.name, TensorType((BATCH, s.units))) for s in states}
         self.params = {spec.name: self._given(spec.name, TensorType(spec.shape)) for spec in body.specs}
-        self.values: dict[str, Value] = {**inputs, **states}
-        self.given = [*self.values.values(), *self.params.values()]
+        self.values: dict[str, Value] = {**inputs, **before}
+        kept = {states[0].before: self._given(f"{states[0].name}_kept", TensorType((BATCH, states[0].units)))}
+        self.kept = kept if silenced else {}
+        self.given = [*self.values.values(), *self.params.values(), *self.kept.values()]
 
     def _given(self, name: str, type: TensorType) -> Value:
         return self.builder.value(self.names.new(name), type)
@@ -147,16 +154,17 @@ class _Step:
         self._lower()
         known = {v.id: v.name for v in self.given}
         lines = [f"    {line}" for line in _lines(self.builder.nodes, known, self.names)]
-        after = {s.name: known[self.values[s.after].id] for s in self.body.states}
+        after = {s.name: known[self.values[s.after].id] for s in self.states}
         output = after.get(self.body.output) or known[self.values[self.body.output].id]
-        new = ", ".join(after[s.name] for s in _output_first(self.body))
+        new = ", ".join(after[s.name] for s in self.states)
         arguments = ", ".join(["self", *(v.name for v in self.given)])
         return [f"def step({arguments}):", *lines, f"    return {output}, [{new}]"]
 
     def _lower(self) -> None:
         """Write the layers of the step as ops."""
         for step in self.body.steps:
-            ins = (*(self.values[path] for path in step.ins), *(self.params[n] for n in step.weights))
+            seen = {**self.values, **self.kept} if step.reads_states_kept else self.values
+            ins = (*(seen[path] for path in step.ins), *(self.params[n] for n in step.weights))
             own = {short: self.params[full] for short, full in step.params.items()}
             with self.builder.within(step.path.replace(".", "_")):
                 self.values[step.path] = step.layer.lower(self.builder, Lowering(ins, own, step.attrs))

@@ -239,7 +239,8 @@ class Network:
     def _part(self, step: Step, part: Part, operands: list[Value], comment: str) -> None:
         names = [v.name for v in operands]
         if part.keras.is_function:
-            self.line(f"{part.out.name} = {part.keras.name}(", names + self._arguments(step, part.keras), ")", comment)
+            given = [part.keras.operands.format(*names)] if part.keras.operands else names
+            self.line(f"{part.out.name} = {part.keras.name}(", given + self._arguments(step, part.keras), ")", comment)
             self._layer_of.pop(part.out.id, None)
             return
         if self._uses[part.owner] > 1:

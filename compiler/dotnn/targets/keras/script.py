@@ -18,9 +18,10 @@ from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node
 from dotnn.ir.op import no_gradient
 from dotnn.model.model import Model
+from dotnn.running.told_by_data import classes_from_one
 from dotnn.targets.base import Draft
 from dotnn.targets.keras import optimizer, parameters, training_loop
-from dotnn.targets.keras.cells import BASE
+from dotnn.targets.keras.cells import base_of
 from dotnn.targets.keras.layout import as_black
 from dotnn.targets.keras.loss import loss_lines
 from dotnn.targets.keras.lowered import PACKAGES
@@ -68,7 +69,7 @@ def script(draft: Draft) -> str:
     pasted = paste.called_in(
         "\n".join([*network.lines, *network.functions.values(), *losses]), PACKAGES
     ) | used_activations(network)
-    pasted |= {BASE} if any(step.layer.expand for step in model.steps) else set()
+    pasted |= {base_of(step.attrs) for step in model.steps if step.layer.expand}
     layers = paste.needed((pasted | training.init_helpers(model)) - {"locate", "DataError"}, PACKAGES)
     context: dict[str, object] = {
         **header(model, draft.facts, draft.style.name),
@@ -94,7 +95,7 @@ def script(draft: Draft) -> str:
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "first_input": next(iter(model.inputs)),
         "summed": training.epoch_loss(model)[1] == "total",
-        **training_context(model, ", resident=np.inf"),
+        **training_context(model, ", resident=np.inf", classes_from_one(model)),
         **_differences(model, network, distribute, samples=graph.samples),
     }
     modules = regime_modules(model.train) | MODULES.get(distribute, set())

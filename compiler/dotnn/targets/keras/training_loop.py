@@ -6,11 +6,13 @@ Clipping is an option of the Keras optimizer, and a constraint one of the Keras 
 from __future__ import annotations
 
 from dotnn.codegen import learning_rate, tree
-from dotnn.codegen.epochs import HEAD, Loop, Words
+from dotnn.codegen.epochs import HEAD, Loop
 from dotnn.codegen.lines import indented, wrapped
+from dotnn.codegen.loop_words import Words
 from dotnn.codegen.parts import Part
 from dotnn.codegen.printer import printed
 from dotnn.codegen.regime import TRAIN_ARGUMENTS
+from dotnn.codegen.sections import Section
 from dotnn.model.model import Model, Train
 from dotnn.targets.keras.settings import lines, shows_average
 
@@ -34,9 +36,15 @@ def context(model: Model, distribute: str = "") -> dict[str, object]:
         figures = (f"average.within(lambda: {figures[0]})", f"average.within(lambda: {figures[1]})")
         best, variables = f"average.within(lambda: {best})", VARIABLES.replace("]", ", *average.variables]")
     parts = [_last_epochs(train)] if averaged else []
-    loop = Loop(
-        model, Words(*figures, best=best, first="weights(network)", seconds=seconds, memory="optimizer.{name}"), parts
+    section = Section(model, parts)
+    words = Words(
+        *figures,
+        best=lambda names: best,
+        first="weights(network)",
+        seconds=seconds,
+        memory=lambda names, entry: f"optimizer.{entry}",
     )
+    loop = Loop(model, [section], words)
     made = printed(loop.state({"variables": variables, "history": "history"}), 4)
     taken = [*_restore(model), *printed(loop.taken_up(), 8)]
     now = {"params": "weights(network)"}
@@ -57,7 +65,7 @@ def context(model: Model, distribute: str = "") -> dict[str, object]:
         "head": f"{HEAD}:",
         "over": indented(printed(loop.over(), 8), 8),
         "rates": formula and train.batch > 0,
-        "rate": "" if formula and train.batch else learning_rate.current(train),
+        "rate": "" if formula and train.batch else section.rate,
         "after": indented([*counted, *printed(loop.after(now), 8)], 8),
         "end": indented(printed(loop.end(), 4), 4),
         "overflow": indented([OVERFLOW], 4),

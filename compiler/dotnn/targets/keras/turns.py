@@ -14,26 +14,29 @@ from typing import Any
 
 from dotnn.codegen import augmenting, learning_rate, paste, training, tree
 from dotnn.codegen import turns as common
+from dotnn.codegen.called import TABLE, Names
 from dotnn.codegen.definitions import metric_functions
+from dotnn.codegen.epochs import HEAD, Loop
 from dotnn.codegen.heading import headed, header
 from dotnn.codegen.hygiene import Mark, names_of
 from dotnn.codegen.lines import indented, literal, wrapped
+from dotnn.codegen.loop_words import Words
 from dotnn.codegen.printer import printed
 from dotnn.codegen.regime import TRAIN_ARGUMENTS
 from dotnn.codegen.regime import modules as regime_modules
 from dotnn.codegen.render import Parts, assembled, render
-from dotnn.codegen.sections import TABLE, Section, respelt, sections_of, watchers
+from dotnn.codegen.sections import Section, sections_of
 from dotnn.codegen.shared import result_files, training_context
 from dotnn.codegen.tables import constants
-from dotnn.codegen.turns import Says
 from dotnn.core.diagnostics import CompileError
 from dotnn.model import messages
 from dotnn.model.model import Model
 from dotnn.model.turns import with_handed
 from dotnn.passes.build import build
+from dotnn.running.told_by_data import classes_from_one
 from dotnn.targets.base import Draft
 from dotnn.targets.keras import optimizer
-from dotnn.targets.keras.cells import BASE
+from dotnn.targets.keras.cells import base_of
 from dotnn.targets.keras.layout import as_black
 from dotnn.targets.keras.loss import lines_of
 from dotnn.targets.keras.lowered import PACKAGES
@@ -50,10 +53,6 @@ from dotnn.targets.keras.script import (
     variable_lines,
 )
 
-SAYS = Says(
-    "{{name: variables(network)[name].numpy() for name in {table}}}",
-    "assign(network, weights(network) | {best})",
-)
 WRITTEN = {"rates"}
 """Settings of sections that this script has."""
 FUNCTIONS = ("total_loss", "loss_and_grads", "make_optimizer", "trained", "learning_rate")
@@ -73,7 +72,7 @@ class _Part:
 
     @cached_property
     def context(self) -> dict[str, Any]:
-        train = self.section.turn.train
+        train = self.section.train
         made = optimizer.context(train, stacked=False)
         return {
             "optimizer": made,
@@ -81,7 +80,7 @@ class _Part:
             "loss_lines": indented([*self.lines]),
             "name": self.section.name,
             "hands": {h.name: h.of for h in self.section.model.hands},
-            "table": self.section.table,
+            "table": self.section.names.params,
             "others": self._others(),
         }
 
@@ -94,7 +93,7 @@ class _Part:
     def written(self, template: str) -> str:
         """Return what a template says of this section, under its own names."""
         text = render(TEMPLATES, template, self.context)
-        own = {name: self.section.called(name) for name in FUNCTIONS}
+        own = {name: self.section.names.own(name) for name in FUNCTIONS}
         text = re.sub(rf"(?<![.\w])({'|'.join(FUNCTIONS)})\b", lambda match: own[match[1]], text)
         text = text.replace("network.trainable_variables", f"list({own['trained']}(network).values())")
         name = self.context["optimizer"]["name"]
@@ -107,6 +106,7 @@ class _Script:
     def __init__(self, draft: Draft) -> None:
         self.draft, self.model = draft, with_handed(draft.model)
         self.sections = sections_of(draft.model)
+        self.around = Loop(draft.model, self.sections, WORDS)
         self.fixed = draft.model.train.shuffle == "batches"
         self.augments = bool(augmenting.changes(draft.model))
         self.mark = Mark.for_text(self.model.source.whole + self.model.source.path + "".join(draft.options.sets))
@@ -129,13 +129,13 @@ class _Script:
         assert self.graph.loss is not None
         nodes = self.graph.phase("loss")
         ends = next((node.ins for node in nodes if node.op == "total"), (self.graph.loss,))
-        before = sum(len(s.turn.train.losses) for s in self.sections[: self.sections.index(section)])
-        terms = [(ends[before + k], term.weight) for k, term in enumerate(section.turn.train.losses)]
+        before = sum(len(s.train.losses) for s in self.sections[: self.sections.index(section)])
+        terms = [(ends[before + k], term.weight) for k, term in enumerate(section.train.losses)]
         needed = self.graph.needed_for(value for value, _ in terms)
         own = [node for node in nodes if node.op != "total" and any(v.id in needed for v in node.outs)]
         total = " + ".join(v.name if weight == 1 else f"{weight} * {v.name}" for v, weight in terms)
-        if any((p := section.model.params[name].penalty) and p.entry.op for name in section.turn.updates):
-            updated = f"{section.called('trained')}(network).values()"
+        if any((p := section.model.params[name].penalty) and p.entry.op for name in section.updates):
+            updated = f"{section.names.own('trained')}(network).values()"
             total += f" + tf.add_n([v.regularizer(v) for v in {updated} if v.regularizer])"
         lines = [*lines_of(self.model, self.graph, self.network, own), f"return {total}"]
         return _Part(section, tuple(lines))
@@ -145,9 +145,9 @@ class _Script:
         losses = [line for part in self.parts for line in part.lines]
         called = paste.called_in("\n".join([*network.lines, *network.functions.values(), *losses]), PACKAGES)
         called |= used_activations(network) | training.init_helpers(self.model)
-        called |= {BASE} if any(step.layer.expand for step in self.model.steps) else set()
+        called |= {base_of(step.attrs) for step in self.model.steps if step.layer.expand}
         layers = paste.needed(called - {"locate", "DataError"}, PACKAGES)
-        modules = set().union(*(regime_modules(s.turn.train) for s in self.sections))
+        modules = regime_modules(self.model.train).union(*(regime_modules(s.train) for s in self.sections))
         alone = self.draft.options.get("helpers") != "import"
         made = Parts(TEMPLATES, PACKAGES, layers, modules, alone, "turns")
         text = as_black(self.mark.off(assembled(made, self._context(layers)), words | network.words_made))
@@ -163,12 +163,12 @@ class _Script:
             "updates": [
                 line
                 for s in self.sections
-                for line in indented(wrapped(f"{literal(s.name)}: [", [*map(literal, s.turn.updates)], "],", 4))
+                for line in indented(wrapped(f"{literal(s.name)}: [", [*map(literal, s.updates)], "],", 4))
             ],
             "parts": self.parts,
             "fixed": self.fixed,
             "lsuv": {},
-            "handed": any(s.turn.handed for s in self.sections),
+            "handed": any(s.handed for s in self.sections),
             "layers": [*paste.sources(layers, PACKAGES), *network.functions.values()],
             "init_lines": indented(training.init_lines(declared, self.draft.values)),
             "model_lines": indented(model_lines(declared, self.graph, network)),
@@ -188,7 +188,7 @@ class _Script:
             "state": bool(state),
             "samples": self.graph.samples,
             "weights": "{**PARAMS, **STATE}" if state else "PARAMS",
-            **training_context(declared, ", resident=np.inf"),
+            **training_context(declared, ", resident=np.inf", classes_from_one(declared)),
             "workers": False,
             "framework_errors": True,
             "more_made_of": ', "precision": options.precision',
@@ -213,7 +213,7 @@ class _Script:
     def _turns(self) -> Iterator[tree.Stmt]:
         """Yield the turns of all sections on a batch, whose losses become `losses`."""
         for s in self.sections:
-            name, made, once = literal(s.name), s.called("loss_and_grads"), s.turn.steps == 1
+            name, made, once = literal(s.name), s.names.own("loss_and_grads"), s.steps == 1
             body: list[tree.Stmt] = []
             if s.counts:
                 body.append(tree.Do(f"optimizers[{name}].learning_rate.assign(rates[{name}][{0 if once else 'turn'}])"))
@@ -222,45 +222,41 @@ class _Script:
             if s.model.hands:
                 handed = ", ".join(f"{literal(h.name)}: grads.pop({literal(h.name)})" for h in s.model.hands)
                 body.append(tree.assign("batch", f"{{**batch, {handed}}}"))
-            given = f"list(grads.values()), list({s.called('trained')}(network).values())"
+            given = f"list(grads.values()), list({s.names.own('trained')}(network).values())"
             body.append(
                 tree.For("with tf.control_dependencies([loss])", (tree.Do(f"optimizers[{name}].apply({given})"),))
             )
             share = "loss" if training.sums(s.model) else "loss * share"
-            each = share if once else f"losses.get({name}, 0.0) + {share} / {s.turn.steps}"
+            each = share if once else f"losses.get({name}, 0.0) + {share} / {s.steps}"
             body.append(tree.assign(f"losses[{name}]", each))
             if not once:
-                body = [tree.For(f"for {'turn' if s.counts else '_'} in range({s.turn.steps})", tuple(body))]
+                body = [tree.For(f"for {'turn' if s.counts else '_'} in range({s.steps})", tuple(body))]
             yield from [tree.If(f"{name} in active", tuple(body))] if s.stops else body
 
     def _fit(self) -> Iterator[tree.Stmt]:
-        made = ", ".join(f"{literal(s.name)}: {s.called('make_optimizer')}(network)" for s in self.sections)
+        made = ", ".join(f"{literal(s.name)}: {s.names.own('make_optimizer')}(network)" for s in self.sections)
         yield tree.assign("optimizers", f"{{{made}}}")
         yield tree.assign("examples", 'parts["train"]')
         yield tree.assign("history", "History(scaling)")
         yield tree.assign("count", "len(next(iter(examples.values())))")
         yield tree.assign("rng", "np.random.default_rng([seed, 1])")
         yield tree.assign("every", "[*network.variables, *(v for o in optimizers.values() for v in o.variables)]")
-        kept = {"variables": "{str(i): v for i, v in enumerate(every)}", "history": "history"}
-        kept |= common.kept(self.sections)
-        yield tree.assign("state", f"{{{', '.join(f'{literal(n)}: {text}' for n, text in kept.items())}}}")
+        variables = "{str(i): v for i, v in enumerate(every)}"
+        yield from self.around.state({"variables": variables, "history": "history"})
         taken: list[tree.Stmt] = [
             tree.For(
                 'for i, variable in state["variables"].items()',
                 (tree.Do('variable.assign(resume["variables"][i])'),),
             ),
             tree.assign("rng.bit_generator.state", 'resume["rng"]'),
-            tree.Do('history.extend(resume["history"])'),
-            *(tree.assign(f"state[{literal(n)}]", f"resume[{literal(n)}]") for n in common.kept(self.sections)),
+            *self.around.taken_up(),
         ]
         yield tree.If("resume is not None", tuple(taken))
-        for statement in common.counted(self.sections):
-            yield self._of_keras(statement)
-        yield from watchers(self.sections)
+        yield from self.around.begin()
         made = f"make_epoch(network, optimizers, examples{', seed' * self.fixed})"
         yield tree.Assign(("run_epoch", *["data"] * self.augments), made)
-        yield tree.For("for epoch in range(len(history) + 1, epochs + 1)", tuple(self._epoch()))
-        yield from common.at_the_end(self.sections, SAYS)
+        yield tree.For(HEAD, tuple(self._epoch()))
+        yield from self.around.end()
         ended = tree.assign("history.stopped_by", '"diverged"')
         lost = tree.assign("history.diverged_at", "first_not_finite(weights(network))")
         yield tree.If('history and not math.isfinite(history[-1]["loss"])', (ended, lost))
@@ -270,26 +266,15 @@ class _Script:
             yield tree.assign("history.test", 'evaluate(network, parts["test"], scaling)')
         yield tree.Return("history")
 
-    def _of_keras(self, statement: tree.Stmt) -> tree.Stmt:
-        """Return a statement that counts updates, where the optimizers hold how long a run is."""
-
-        def change(text: str) -> str:
-            return re.sub(r'memory\["(\w+)"\]\["(\w+)"\]', r'optimizers["\1"].\2', text)
-
-        found: tree.Stmt = respelt(statement, change)
-        return found
-
     def _epoch(self) -> Iterator[tree.Stmt]:
-        stops = any(s.stops for s in self.sections)
-        if stops:
-            yield tree.If(common.SPENT, (tree.Do("break"),))
+        yield from self.around.over()
         units = "-(-count // (min(BATCH_SIZE, count) or count))" if self.fixed else "count"
         yield tree.assign("order", f"rng.permutation({units})" if self.model.train.shuffle else "np.arange(count)")
         if self.augments:
             head = f"for name, array in {augmenting.augmented('examples', 'epoch')}.items()"
             yield tree.For(head, (tree.Do("data[name].assign(array)"),))
-        active = 'if not state["ended"].get(name)' if stops else ""
-        yield tree.assign("active", f"tuple(name for name in {TABLE} {active})" if stops else TABLE)
+        active = f'tuple(name for name in {TABLE} if not state["ended"].get(name))'
+        yield tree.assign("active", active if any(s.stops for s in self.sections) else TABLE)
         yield tree.assign("rates", "{}")
         for s in self.sections:
             if s.counts:
@@ -299,17 +284,16 @@ class _Script:
                 yield tree.Do(f"optimizers[{literal(s.name)}].learning_rate.assign({s.rate})")
         yield tree.assign("losses", "run_epoch(tf.constant(order, tf.int32), rates, tuple(active))")
         yield tree.assign("losses", "{name: float(loss) for name, loss in losses.items()}")
-        yield from common.noted(self.model, self.sections, SAYS, of="network")
-        now = 'state | {"params": weights(network), "rng": rng.bit_generator.state}'
-        yield tree.If("on_epoch is not None", (tree.Do(f"on_epoch(history[-1], {now})"),))
+        yield from common.record()
+        yield from self.around.after({"params": "weights(network)", "rng": "rng.bit_generator.state"})
 
     def _rates(self, s: Section) -> Iterator[tree.Stmt]:
         """Yield the rates of the updates of an epoch: for each batch those of its turns."""
-        name, per = literal(s.name), f"steps_per_epoch * {s.turn.steps}" if s.turn.steps > 1 else "steps_per_epoch"
-        call = f"{s.called('learning_rate')}(step, epochs * {per}, {per})"
+        name, per = literal(s.name), f"steps_per_epoch * {s.steps}" if s.steps > 1 else "steps_per_epoch"
+        call = f"{s.names.own('learning_rate')}(step, epochs * {per}, {per})"
         done = f"done[{name}]"
         yield tree.assign(f"rates[{name}]", f"[{call} for step in range({done}, {done} + {per})]")
-        shape = f"(-1, {s.turn.steps})"
+        shape = f"(-1, {s.steps})"
         yield tree.assign(f"rates[{name}]", f"tf.reshape(tf.constant(rates[{name}], network.variable_dtype), {shape})")
         adds = tree.assign(done, per, "+=")
         yield tree.If(f"{name} in active", (adds,)) if s.stops else adds
@@ -319,17 +303,37 @@ class _Script:
         yield tree.assign("sections", "{}")
         for s in self.sections:
             names = {path: self.network.keys.get(v.id, path) for path, v in self.network.values.items()}
-            loss = f"{s.called('total_loss')}(network, values, examples)"
+            loss = f"{s.names.own('total_loss')}(network, values, examples)"
             lines = training.metric_lines(s.model, names, loss, "values")
             entries = " ".join(line.strip() for line in lines).rstrip(",")
             yield tree.assign(f"sections[{literal(s.name)}]", f"{{{entries}}}")
             if s.model.hands:
                 batch = "{name: tf.constant(values) for name, values in examples.items()}"
-                yield tree.assign("grads", f"{s.called('loss_and_grads')}(network, {batch}, training=False)[1]")
+                yield tree.assign("grads", f"{s.names.own('loss_and_grads')}(network, {batch}, training=False)[1]")
                 handed = ", ".join(f"{literal(h.name)}: grads[{literal(h.name)}].numpy()" for h in s.model.hands)
                 yield tree.assign("examples", f"examples | {{{handed}}}")
-        each = '{f"{name}.{key}": value for name, some in sections.items() for key, value in some.items()}'
-        yield tree.Return(f'{{"loss": sum(some["loss"] for some in sections.values()), **{each}}}')
+        yield common.figures_of_all()
+
+
+def _best(names: Names) -> str:
+    return f"{{name: variables(network)[name].numpy() for name in {names.params}}}"
+
+
+def _back(names: Names, best: str) -> tuple[tree.Stmt, ...]:
+    return (tree.Do(f"assign(network, weights(network) | {best})"),)
+
+
+def _memory(names: Names, entry: str) -> str:
+    return f"{names.entry('optimizers')}.{entry}"
+
+
+WORDS = Words(
+    "evaluate(network, examples, scaling)",
+    'evaluate(network, parts["val"], scaling)',
+    best=_best,
+    back=_back,
+    memory=_memory,
+)
 
 
 def _check(model: Model, draft: Draft) -> None:

@@ -91,11 +91,12 @@ class KerasPeer:
     ) -> object:
         """Call a recurrent layer with the masks of one use, of its inputs and its state: one, or the same per gate."""
         count = getattr(cell, "dropout_mask_count", None)
-        for node in self._nodes_of(path):
-            if node.rule.random:
-                over_time = node.op == "sequence_dropout_mask"
-                mask = self.draws[node.out.name][:, 0] if over_time else self.draws[node.out.name]
-                getter = "get_dropout_mask" if over_time else "get_recurrent_dropout_mask"
+        drawn = [node for node in self._nodes_of(path) if node.rule.random]
+        of_inputs = [self.draws[n.out.name][:, 0] for n in drawn if n.op == "sequence_dropout_mask"]
+        of_state = [self.draws[n.out.name] for n in drawn if n.op != "sequence_dropout_mask"]
+        for getter, masks in (("get_dropout_mask", of_inputs), ("get_recurrent_dropout_mask", of_state)):
+            if masks:  # inputs stand side by side
+                mask = self.module.tf.concat(masks, axis=-1)
                 setattr(cell, getter, lambda _, masks=[mask] * count if count else mask: masks)
         return call(*operands, **options)
 

@@ -17,6 +17,7 @@ from dotnn.codegen.threads import thread_lines
 from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
+from dotnn.running.told_by_data import classes_from_one
 from dotnn.targets.base import Draft
 from dotnn.targets.numpy import training_loop
 from dotnn.targets.numpy.equations import forward, helper_names, total_loss
@@ -55,7 +56,7 @@ def script(draft: Draft) -> str:
         "draws": graph.draws,
         "samples": graph.samples,
         "thread_lines": thread_lines(model),
-        **training_context(model),
+        **training_context(model, from_one=classes_from_one(model)),
         **_own(model, graph),
     }
     alone = draft.options.get("helpers") != "import"

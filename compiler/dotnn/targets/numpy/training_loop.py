@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dotnn.codegen import augmenting, learning_rate, optimizer, tree
-from dotnn.codegen.epochs import HEAD, Loop, Words
+from dotnn.codegen.epochs import HEAD, Loop
 from dotnn.codegen.lines import headed, indented, literal, wrapped
+from dotnn.codegen.loop_words import Words
 from dotnn.codegen.parts import shown
 from dotnn.codegen.printer import print_module, printed
 from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraint_places, constraints
+from dotnn.codegen.sections import Section
 from dotnn.codegen.training import evaluated_parts
 from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
@@ -27,13 +29,14 @@ def context(model: Model, graph: Graph) -> dict[str, object]:
     train = model.train
     parts = fast_parts(model)
     best = f"{{name: w.copy() for name, w in {shown(parts)}.items()}}"
-    loop = Loop(model, Words("figures()", "val_figures()", best=best), parts)
+    section = Section(model, parts)
+    loop = Loop(model, [section], Words("figures()", "val_figures()", best=lambda names: best))
     functions = [tree.Module("", [function]) for part in parts for function in part.functions]
     on_train, has_val, _ = evaluated_parts(model)
     now = {"rng": "rng.bit_generator.state", **_next_grads(model)}
     return {
         "learning_rate": learning_rate.written(train),
-        "rate": learning_rate.current(train),
+        "rate": section.rate,
         "clip": _clip(train),
         "constraints": _constraints(model),
         "train_head": wrapped("def train(", TRAIN_ARGUMENTS, "):"),
@@ -47,7 +50,7 @@ def context(model: Model, graph: Graph) -> dict[str, object]:
         "resampled": any(part.resampled for part in parts),
         "accumulate": train.setting("accumulate"),
         "rates_of_parts": bool(train.setting("rates")),
-        "step": _step(model, loop),
+        "step": printed(step(section, loop), 12),
         "after": indented(printed(loop.after(now), 8), 8),
         "end": indented(printed(loop.end(), 4), 4),
         "overflow": indented(_overflow(model, graph), 4),
@@ -96,13 +99,13 @@ def _clip(train: Train) -> dict[str, object]:
     }
 
 
-def _step(model: Model, loop: Loop) -> list[str]:
-    """Return the lines between one gradient and the next."""
-    train, rate = model.train, learning_rate.current(model.train)
-    lines = ["clip()"] if train.clip is not None else []
-    lines += printed(loop.gradient(), 12)
-    lines += [f"update({rate})", *(["constrain(params)"] if constraints(model) else [])]
-    return lines + printed(loop.updated(), 12)
+def step(section: Section, loop: Loop) -> list[tree.Stmt]:
+    """Return the statements between one gradient and the next."""
+    own, model = section.names.own, section.model
+    clip = [tree.Do(f"{own('clip')}()")] if section.train.clip is not None else []
+    limits = [tree.Do(f"{own('constrain')}(params)")] if constraints(model) else []
+    update = tree.Do(f"{own('update')}({section.rate})")
+    return [*clip, *loop.gradient(section), update, *limits, *loop.updated(section)]
 
 
 def _overflow(model: Model, graph: Graph) -> list[str]:

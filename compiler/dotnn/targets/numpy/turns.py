@@ -5,27 +5,31 @@ What a section needs is written by the templates of a script with one; its funct
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from dotnn.codegen import augmenting, optimizer, paste, training, tree
 from dotnn.codegen import turns as common
+from dotnn.codegen.called import TABLE, Names
 from dotnn.codegen.definitions import defined
+from dotnn.codegen.epochs import HEAD, Loop
 from dotnn.codegen.heading import headed, header
 from dotnn.codegen.hygiene import names_of
 from dotnn.codegen.lines import indented, literal, wrapped
+from dotnn.codegen.loop_words import Words
 from dotnn.codegen.printer import print_module, printed
-from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraints, modules
+from dotnn.codegen.regime import TRAIN_ARGUMENTS, modules
 from dotnn.codegen.render import Parts, assembled, render
-from dotnn.codegen.sections import TABLE, Section, in_turn, sections_of, watchers, words
+from dotnn.codegen.sections import Section, sections_of
 from dotnn.codegen.shared import result_files, training_context, value_names
 from dotnn.codegen.tables import constants, decayed, named
 from dotnn.codegen.threads import thread_lines
-from dotnn.codegen.turns import Says
 from dotnn.ir.graph import Graph
 from dotnn.passes.zeros import zero_gradients
+from dotnn.running.told_by_data import classes_from_one
 from dotnn.targets.base import Draft
 from dotnn.targets.numpy import training_loop
 from dotnn.targets.numpy.equations import forward, helper_names, total_loss
@@ -33,23 +37,12 @@ from dotnn.targets.numpy.fast import context as fast
 from dotnn.targets.numpy.fast.plan import Plan
 from dotnn.targets.numpy.script import TEMPLATES, mark_of, predicted, read_by_figures
 from dotnn.targets.numpy.settings import fast_parts
-from dotnn.targets.numpy.settings.average import IN_ARRAYS
 
-SAYS = Says(
-    "{{name: params[name].copy() for name in {table}}}",
-    "fill(params, {best})",
-)
-AVERAGED = Says("{{name: shown[name].copy() for name in {table}}}", SAYS.back, "fill(average_{name}, {best})")
-"""Where a section has an average."""
 FUNCTIONS = (
     "forward", "total_loss", "loss_and_grads", "training_arrays", "make_step", "make_forward", "make_evaluate",
     "evaluate", "CHUNK", "optimizer_state", "make_clip", "make_update", "learning_rate", "constrain",
 )  # fmt: skip
 """What every section has of its own; in a script it ends with the name of the section."""
-
-
-ARRAYS = ("step", "last_step", "weights", "average", "flat_average", "renew_average")
-"""What settings call the arrays of a training and what changes them, of which every section has its own."""
 
 
 def script_of_turns(draft: Draft) -> str:
@@ -62,15 +55,13 @@ def script_of_turns(draft: Draft) -> str:
 
 def _with_settings(section: Section) -> Section:
     """Return a section with what its settings add to the loop."""
-    own = {name: f"{name}_{section.name}" for name in ARRAYS}
-    own |= {name: f"{name}[{literal(section.name)}]" for name in ("w", "g", "grads")}
-    parts = [replace(part, setup=tuple(filter(_is_of_one, part.setup))) for part in fast_parts(section.model)]
-    return replace(section, added=[in_turn(part, section, own) for part in parts])
+    return replace(section, added=fast_parts(section.model, section.names))
 
 
-def _is_of_one(statement: tree.Stmt) -> bool:
-    """Whether a statement concerns one section: what is shown has all averages."""
-    return not (isinstance(statement, tree.Assign) and statement.targets == (IN_ARRAYS,))
+def _in_place(names: dict[str, str]) -> Callable[[str], str]:
+    """Return the function that puts words in the place of others: what templates print becomes a section's own."""
+    pattern = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
+    return lambda text: pattern.sub(lambda match: names[match[1]], text)
 
 
 @dataclass(frozen=True)
@@ -89,7 +80,7 @@ class _Part:
     @cached_property
     def context(self) -> dict[str, Any]:
         """What the templates of a script show of this section."""
-        model, graph, train = self.section.model, self.graph, self.section.turn.train
+        model, graph, train = self.section.model, self.graph, self.section.train
         return {
             "forward_lines": forward(model, graph),
             "loss_lines": total_loss(model, graph),
@@ -112,15 +103,15 @@ class _Part:
 
     def written(self, template: str) -> str:
         """Return what a template says of this section, under its own names."""
-        text = words(self.own)(render(TEMPLATES, template, self.context))
-        return common.fitted(text.replace(f"`{self.section.called('forward')}`", "`forward`"))
+        text = _in_place(self.own)(render(TEMPLATES, template, self.context))
+        return common.fitted(text.replace(f"`{self.section.names.own('forward')}`", "`forward`"))
 
     @property
     def own(self) -> dict[str, str]:
         """What is called otherwise in a script of several sections."""
-        return {name: self.section.called(name) for name in FUNCTIONS} | {
-            "PARAMS": self.section.table,
-            "DECAYED": self.section.called("DECAYED"),
+        return {name: self.section.names.own(name) for name in FUNCTIONS} | {
+            "PARAMS": self.section.names.params,
+            "DECAYED": self.section.names.own("DECAYED"),
         }
 
     @property
@@ -133,7 +124,7 @@ class _Part:
     def helpers(self) -> set[str]:
         step, prediction = self.plans
         found = helper_names(self.graph) | step.helpers | prediction.helpers
-        return found | optimizer.helpers(self.section.turn.train)
+        return found | optimizer.helpers(self.section.train)
 
 
 class _Script:
@@ -148,15 +139,24 @@ class _Script:
         self.sections = [part.section for part in self.parts]
         self.augments = bool(augmenting.changes(self.model))
         self.averages = [s.name for s in self.sections if s.averages]
-        self.says = AVERAGED if self.averages else SAYS
         self.shown = "shown" if self.averages else "params"
+        figures, val_figures = (f"evaluate({self.shown}, {p}, scaling)" for p in ("examples", 'parts["val"]'))
+        words = Words(figures, val_figures, best=self._best, back=self._back)
+        self.around = Loop(self.model, self.sections, words)
+
+    def _best(self, names: Names) -> str:
+        return f"{{name: {self.shown}[name].copy() for name in {names.params}}}"
+
+    def _back(self, names: Names, best: str) -> tuple[tree.Stmt, ...]:
+        average = tree.Do(f"fill({names.own('average')}, {best})")
+        return (tree.Do(f"fill(params, {best})"), *([average] if names.section in self.averages else []))
 
     def text(self) -> str:
         parts = self.draft.parts.values()
         names = names_of(*(graph for part in parts for graph in (part.graph, part.step, part.prediction)))
         called = set().union(*(part.helpers for part in self.parts)) | training.init_helpers(self.model)
         formulas = paste.needed(called - {"locate"})
-        used = set().union(*(modules(part.section.turn.train) for part in self.parts))
+        used = modules(self.model.train).union(*(modules(part.section.train) for part in self.parts))
         alone = self.draft.options.get("helpers") != "import"
         made = Parts(TEMPLATES, paste.SCRIPT, formulas, used, alone, "turns")
         text = self.mark.off(assembled(made, self._context(formulas)), names)
@@ -185,14 +185,14 @@ class _Script:
             "samples": any(part.graph.samples for part in self.parts),
             "draws": any(part.graph.draws for part in self.parts),
             "thread_lines": thread_lines(model),
-            **training_context(model),
+            **training_context(model, from_one=classes_from_one(model)),
             "early": None,
             "predict_dtype": "dtype",
             "predict_setup": [
                 "dtype = next(iter(params.values())).dtype if params else np.float64",
                 "params = in_precision(params, dtype)",
             ],
-            "predict_forward": words(predicting.own)(predicted(predicting.graph)),
+            "predict_forward": _in_place(predicting.own)(predicted(predicting.graph)),
             "framework_errors": False,
             **result_files(model, "weights.npz", "history.csv"),
             "train_options": [],
@@ -209,18 +209,18 @@ class _Script:
         """Return the tables at the top; what decays has one for each section."""
         plain = replace(self.model, train=replace(self.model.train, weight_decay=0.0))
         found = constants(plain, self.parts[0].graph, dead=self._zeros())
-        own = [(s.called("DECAYED"), decayed(s.model)) for s in self.sections if s.turn.train.weight_decay]
+        own = [(s.names.own("DECAYED"), decayed(s.model)) for s in self.sections if s.train.weight_decay]
         return {**found, "tables": [*found["tables"], *(line for pair in own for line in named(*pair))]}
 
     def _zeros(self) -> tuple[str, ...]:
-        found = {n for p in self.parts for n in zero_gradients(p.graph) if n in p.section.turn.updates}
+        found = {n for p in self.parts for n in zero_gradients(p.graph) if n in p.section.updates}
         return tuple(name for name in self.model.params if name in found)
 
     def _defined(self) -> list[str]:
         return [*dict.fromkeys(text for p in self.parts for text in defined(p.section.model, p.graph))]
 
     def _updates(self) -> list[str]:
-        shapes = {s.name: {name: self.model.params[name].shape for name in s.turn.updates} for s in self.sections}
+        shapes = {s.name: {name: self.model.params[name].shape for name in s.updates} for s in self.sections}
         return [
             line
             for name, table in shapes.items()
@@ -231,7 +231,7 @@ class _Script:
 
     def _handed(self, part: _Part) -> dict[str, tuple[int, ...]]:
         targets = part.section.model.targets
-        return {h.name: targets[h.name].type.example for h in part.section.turn.handed}
+        return {h.name: targets[h.name].type.example for h in part.section.handed}
 
     # ------------------------------------------------------------------------------------------------ the training
 
@@ -243,17 +243,14 @@ class _Script:
         if self.averages:
             averages = "".join(f", **average_{name}" for name in self.averages)
             yield tree.assign("shown", f"{{**params{averages}}}")
-        kept = {"params": "params", "optimizer": "memory", "history": "history", **common.kept(self.sections)}
-        kept |= {"average": f"{{{averages[2:]}}}"} if self.averages else {}
-        yield tree.assign("state", f"{{{', '.join(f'{literal(n)}: {text}' for n, text in kept.items())}}}")
+        yield from self.around.state({"params": "params", "optimizer": "memory", "history": "history"})
         yield tree.If("resume is not None", tuple(self._restored()))
-        yield from common.counted(self.sections)
-        yield from watchers(self.sections)
+        yield from self.around.begin()
         if self.model.train.shuffle == "batches":
             yield tree.assign("order", "np.random.default_rng([seed, 2]).permutation(count)")
             yield tree.assign("batches", "[order[start : start + size] for start in range(0, count, size)]")
-        yield tree.For("for epoch in range(len(history) + 1, epochs + 1)", tuple(self._epoch()))
-        yield from common.at_the_end(self.sections, self.says)
+        yield tree.For(HEAD, tuple(self._epoch()))
+        yield from self.around.end()
         yield from self._lost()
         if training.evaluated_parts(self.model)[2]:
             yield tree.assign("history.test", f'evaluate({self.shown}, parts["test"], scaling)')
@@ -290,21 +287,21 @@ class _Script:
         """Yield what makes the step and the update of a section."""
         section, name = part.section, part.section.name
         key = literal(name)
-        arrays = f"{section.called('training_arrays')}(examples, dtype)"
+        arrays = f"{section.names.own('training_arrays')}(examples, dtype)"
         copied = f"{{name: np.array(values) for name, values in {arrays}.items()}}"
         yield tree.assign(f"arrays_{name}", copied if self.augments else arrays)
-        made, d_loss = section.called("make_step"), f"d_loss={part.d_loss}"
+        made, d_loss = section.names.own("make_step"), f"d_loss={part.d_loss}"
         if section.model.hands:
             yield tree.assign(f"last_grads_{name}", f"dict(grads[{key}])")
         last = f"last_grads_{name}" if section.model.hands else f"grads[{key}]"
         yield tree.assign(f"step_{name}", f"{made}(params, grads[{key}], arrays_{name}, size, {d_loss})")
         rest = f"{made}(params, {last}, arrays_{name}, rest, {d_loss}) if rest else None"
         yield tree.assign(f"last_step_{name}", rest)
-        yield tree.assign(f"memory[{key}]", f"{section.called('optimizer_state')}(w[{key}])")
-        if section.turn.train.clip is not None:
-            yield tree.assign(f"clip_{name}", f"{section.called('make_clip')}(g[{key}], grads[{key}])")
+        yield tree.assign(f"memory[{key}]", f"{section.names.own('optimizer_state')}(w[{key}])")
+        if section.train.clip is not None:
+            yield tree.assign(f"clip_{name}", f"{section.names.own('make_clip')}(g[{key}], grads[{key}])")
         given = f"w[{key}], g[{key}], memory[{key}], params"
-        yield tree.assign(f"update_{name}", f"{section.called('make_update')}({given})")
+        yield tree.assign(f"update_{name}", f"{section.names.own('make_update')}({given})")
         yield from (statement for added in section.added for statement in added.setup)
 
     def _restored(self) -> Iterator[tree.Stmt]:
@@ -313,24 +310,19 @@ class _Script:
         for s in self.sections:
             memory = f"memory[{literal(s.name)}]"
             given = f'resume["optimizer"][{literal(s.name)}]'
-            for slot in optimizer.slots(s.turn.train):
+            for slot in optimizer.slots(s.train):
                 yield tree.assign(f"{memory}[{literal(slot)}][...]", f"{given}[{literal(slot)}]")
-            if optimizer.counts_updates(s.turn.train):
+            if optimizer.counts_updates(s.train):
                 yield tree.assign(f'{memory}["t"]', f'{given}["t"]')
         yield tree.assign("rng.bit_generator.state", 'resume["rng"]')
-        yield tree.Do('history.extend(resume["history"])')
-        for name in common.kept(self.sections):
-            yield tree.assign(f"state[{literal(name)}]", f"resume[{literal(name)}]")
-        if self.averages:
-            yield tree.Do('fill(state["average"], resume["average"])')
+        yield from self.around.taken_up()
 
     def _epoch(self) -> Iterator[tree.Stmt]:
-        if any(s.stops for s in self.sections):
-            yield tree.If(common.SPENT, (tree.Do("break"),))
+        yield from self.around.over()
         if self.augments:
             yield tree.assign("seen", augmenting.augmented("as_arrays(examples)", "epoch"))
             for part in self.parts:
-                arrays = f"{part.section.called('training_arrays')}(seen, dtype)"
+                arrays = f"{part.section.names.own('training_arrays')}(seen, dtype)"
                 yield tree.Do(f"fill(arrays_{part.section.name}, {arrays})")
         fixed = self.model.train.shuffle == "batches"
         if not fixed:
@@ -342,9 +334,8 @@ class _Script:
         body.append(tree.If("not math.isfinite(sum(losses.values()))", (tree.Do("break"),)))
         head = "for number in rng.permutation(len(batches))" if fixed else "for start in range(0, count, size)"
         yield tree.For(head, tuple(body))
-        yield from common.noted(self.model, self.sections, self.says, of=self.shown)
-        now = 'state | {"rng": rng.bit_generator.state}'
-        yield tree.If("on_epoch is not None", (tree.Do(f"on_epoch(history[-1], {now})"),))
+        yield from common.record()
+        yield from self.around.after({"rng": "rng.bit_generator.state"})
 
     def _turn(self, part: _Part) -> Iterator[tree.Stmt]:
         """Yield one update of a section."""
@@ -360,24 +351,16 @@ class _Script:
                 if handed.name in self._handed(other):
                     taken = f"arrays_{other.section.name}[{literal(handed.name)}][chosen]"
                     yield tree.assign(taken, f"handed[{literal(handed.name)}]{divided}")
-        if section.turn.train.clip is not None:
-            yield tree.Do(f"clip_{name}()")
-        yield from (statement for added in section.added for statement in added.gradient)
-        yield tree.Do(f"update_{name}({section.rate})")
-        if section.counts:
-            yield tree.assign(f"done[{literal(name)}]", "1", "+=")
-        if constraints(section.model):
-            yield tree.Do(f"{section.called('constrain')}(params)")
-        yield from (statement for added in section.added for statement in added.updated)
+        yield from training_loop.step(section, self.around)
 
     def _lost(self) -> Iterator[tree.Stmt]:
         """Yield what finds an array that is not finite, which no loss shows."""
         yield tree.assign("memories", "{}")
         for s in self.sections:
-            for slot in optimizer.slots(s.turn.train):
+            for slot in optimizer.slots(s.train):
                 key = literal(s.name)
                 yield tree.assign(f"g[{key}][...]", f"memory[{key}][{literal(slot)}]")
-                copied = f"{{name: grads[{key}][name].copy() for name in {s.table}}}"
+                copied = f"{{name: grads[{key}][name].copy() for name in {s.names.params}}}"
                 yield tree.assign(f"memories[{literal(slot)}]", f"memories.get({literal(slot)}, {{}}) | {copied}")
         ended = tree.assign("history.stopped_by", '"diverged"')
         lost = tree.assign("history.diverged_at", "first_not_finite(params)")
@@ -388,12 +371,11 @@ class _Script:
         yield tree.assign("sections", "{}")
         for part in self.parts:
             section, name = part.section, literal(part.section.name)
-            yield tree.assign(f"sections[{name}]", f"{section.called('evaluate')}(params, examples, scaling)")
+            yield tree.assign(f"sections[{name}]", f"{section.names.own('evaluate')}(params, examples, scaling)")
             if section.model.hands:
                 seeded = ", rng=np.random.default_rng(SEED)" * part.graph.draws
                 given = f"params, as_arrays(examples), training=False{seeded}"
-                yield tree.assign("grads", f"{section.called('loss_and_grads')}({given})[1]")
+                yield tree.assign("grads", f"{section.names.own('loss_and_grads')}({given})[1]")
                 handed = ", ".join(f"{literal(h.name)}: grads[{literal(h.name)}]" for h in section.model.hands)
                 yield tree.assign("examples", f"examples | {{{handed}}}")
-        each = '{f"{name}.{key}": value for name, some in sections.items() for key, value in some.items()}'
-        yield tree.Return(f'{{"loss": sum(some["loss"] for some in sections.values()), **{each}}}')
+        yield common.figures_of_all()

@@ -41,9 +41,13 @@ def changed(node: ast.AST, fields: Mapping[str, Any]) -> ast.AST:
 
 
 _OTHER: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
-    ast.Add: (ast.Sub, ast.Mult), ast.Sub: (ast.Add, ast.Mult), ast.Mult: (ast.Div, ast.Add), ast.Div: (ast.Mult,),
-    ast.Mod: (), ast.Pow: (),
-}  # fmt: skip
+    ast.Add: (ast.Sub, ast.Mult),
+    ast.Sub: (ast.Add, ast.Mult),
+    ast.Mult: (ast.Div, ast.Add),
+    ast.Div: (ast.Mult,),
+    ast.Mod: (),
+    ast.Pow: (),
+}
 
 
 def changes(part: ast.expr) -> Iterator[ast.expr]:
@@ -61,6 +65,8 @@ def _other_signs(part: ast.UnaryOp) -> Iterator[ast.expr]:
 
 
 def _other_operations(part: ast.BinOp) -> Iterator[ast.expr]:
+    if not isinstance(part.op, ast.MatMult):
+        yield from (part.left, part.right)
     for op in _OTHER.get(type(part.op), ()):
         yield ast.BinOp(part.left, op(), part.right)
     if isinstance(part.op, ast.Sub | ast.Div | ast.MatMult):
@@ -68,8 +74,6 @@ def _other_operations(part: ast.BinOp) -> Iterator[ast.expr]:
     if isinstance(part.op, ast.MatMult):
         yield from (parsed(t, a=part.left, b=part.right) for t in ("a.T @ b", "a @ b.T", "b.T @ a", "b @ a.T"))
         yield parsed("(a @ b).T", a=part.left, b=part.right)
-    else:
-        yield from (part.left, part.right)
 
 
 def _other_attributes(part: ast.Attribute) -> Iterator[ast.expr]:
@@ -92,6 +96,15 @@ def _other_orders(part: ast.Tuple | ast.List) -> Iterator[ast.expr]:
         elements = [*part.elts]
         elements[i], elements[j] = elements[j], elements[i]
         yield type(part)(elements, ast.Load())
+    yield from _other_borders(part)
+
+
+def _other_borders(part: ast.Tuple | ast.List) -> Iterator[ast.expr]:
+    """Yield a pair of numbers of the same sum, `(1, 2)` for `(2, 1)`: a border that is one too far to one side."""
+    sizes = [e.value for e in part.elts if isinstance(e, ast.Constant) and type(e.value) is int]
+    if len(sizes) == len(part.elts) == 2:
+        for by in (1, -1):
+            yield type(part)([ast.Constant(sizes[0] + by), ast.Constant(sizes[1] - by)], ast.Load())
 
 
 def _other_choices(part: ast.IfExp) -> Iterator[ast.expr]:
@@ -136,9 +149,15 @@ def _joined(terms: Sequence[str]) -> str:
 
 _OTHER_METHOD = {"sum": "mean", "mean": "sum", "max": "min", "min": "max", "argmax": "argmin"}
 _OTHER_FUNCTION = {
-    "zeros_like": "ones_like", "sin": "cos", "cos": "sin", "exp": "tanh", "add": "subtract", "maximum": "minimum",
-    "minimum": "maximum", "ones_like": "zeros_like",
-}  # fmt: skip
+    "zeros_like": "ones_like",
+    "sin": "cos",
+    "cos": "sin",
+    "exp": "tanh",
+    "add": "subtract",
+    "maximum": "minimum",
+    "minimum": "maximum",
+    "ones_like": "zeros_like",
+}
 
 
 def _other_calls(part: ast.Call) -> Iterator[ast.expr]:

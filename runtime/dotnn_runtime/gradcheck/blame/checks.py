@@ -11,18 +11,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..probing.evaluation import loss_and_grads
+from ..probing.evaluation import Evaluation, loss_and_grads
 from ..probing.soundness import Soundness, Unsound
-from ..reading.statements import stored_key, walk_statements
+from ..reading.statements import last_argument, stored_key, walk_statements
 from ..reading.structure import OWN, around
-from ..reading.types import Array, Point
+from ..reading.types import Array, Cost, Point
 from ..report.results import Blame, Pattern
 from ..tracing.displace import Recording
 from ..tracing.notes import Note, Noting
 from ..tracing.rows import EDGE
-from ..tracing.traced import TracedScript
+from ..tracing.traced import TracedScript, load_script
 from .faults import blames_at
-from .localise import blame_at
+from .localise import blame_at, localise
 from .patterns import impossible
 from .steps import blame_for_forward
 
@@ -32,10 +32,31 @@ def blames_for_unsound(script: TracedScript, point: Point, found: Soundness) -> 
     blame = _blame_for_unsound(script, point, found)
     if isinstance(found.error, RecursionError):
         return [blame] if blame is not None else []  # there is nothing to follow through a thousand calls
+    if blame is not None and found.error is not None and script.structure.step is not None:
+        return [blame, *_others_in_step(script, point, blame)]
     inner = blames_at(script, point) if found.fault in (Unsound.STOPS, Unsound.GRADIENT) else []
     if inner and (blame is None or inner[0].line != blame.line):
         return inner  # a line inside a function that backward calls, or what an exception goes back to
     return [blame, *inner[1:]] if blame is not None else []
+
+
+def _others_in_step(script: TracedScript, point: Point, blame: Blame) -> list[Blame]:
+    """Return what else is wrong in a fast step that stops in a line: without it the rest is judged as ever."""
+    structure = script.structure
+    statements = walk_statements(structure.step.body) if structure.step is not None else ()
+    stopped = next((n for n in statements if n.lineno <= blame.line <= (n.end_lineno or 0) and last_argument(n)), None)
+    if stopped is None:
+        return []
+    lines, count = [*structure.lines], (stopped.end_lineno or stopped.lineno) - stopped.lineno
+    lines[stopped.lineno - 1 : stopped.end_lineno] = [" " * stopped.col_offset + "pass", *[""] * count]
+    try:
+        rest = load_script("\n".join(lines) + "\n", script.filename)
+        found = localise(Evaluation(rest, point, Cost()))
+    except (Exception, SystemExit):  # it stops elsewhere, too
+        return []
+    array = last_argument(stopped)
+    names = {array, structure.views.get(array, array), *structure.result_arrays.get(array, ())}
+    return [b for b in found if b.name not in names and b.line not in (0, blame.line)]
 
 
 def _blame_for_unsound(script: TracedScript, point: Point, found: Soundness) -> Blame | None:

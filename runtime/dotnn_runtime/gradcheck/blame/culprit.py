@@ -17,7 +17,7 @@ from .assess import Assessment, Wrong
 from .edits import TIERS
 from .expect import Expectation
 from .repair import Local, Repair, Repairs
-from .sites import base_name, handed_on, names_in, only_reads
+from .sites import base_name, counts_in, handed_on, names_in, only_reads
 from .slopes import stages
 from .suspects import suspects
 
@@ -183,8 +183,9 @@ class _Inquiry:
             for repair in islice(repairs, MOST_REPAIRS):
                 left = self.state.wrong(self.bench.again())
                 if self._is_better(site, left):
-                    preferred = self._distance(site, order) if adds else order
-                    yield _Found(len(left), tier + repair.rank // 200, preferred, repair)
+                    preferred = self._distance(site, order) if adds else self._nearness(site, order)
+                    unlikely = tier + repair.rank // 200 - self._explains(repair)
+                    yield _Found(len(left), unlikely, preferred, repair)
                 if not left:
                     break
 
@@ -207,7 +208,7 @@ class _Inquiry:
         From one that calls a cotangent by another name it may be. From one that stores or sums a name it is not where
         the line that makes what is called so is suspected, too.
         """
-        if order == 0:
+        if order == 0 or site is self.sites[0]:
             return _maker(site, self.sites) is not None
         if not only_reads(site):
             return False
@@ -226,13 +227,30 @@ class _Inquiry:
         own = site.number == self.event.site.number
         return len(left) < len(self.before) if own else 2 * len(left) <= len(self.before)
 
+    def _explains(self, repair: Repair) -> bool:
+        """Whether something superfluous was there: few expressions are a part of another, so that is no chance.
+
+        What only leaves out the operation that has stopped explains nothing.
+        """
+        if self.event.stopped is None or not repair.only_removes:
+            return repair.only_removes
+        own = self.event.site.number
+        self.bench.again(kept=())
+        return repair.site.number != own and self.bench.follower.executions(own) > self.event.execution
+
+    def _nearness(self, site: Site, order: int) -> int:
+        """Return in which order equal repairs are preferred: the event's own, that of a count, those of its readers."""
+        return order + len(self.sites) * (order > 0 and not counts_in(getattr(site.node, "value", None)))
+
     def _distance(self, site: Site, order: int) -> int:
         """Return the less, the longer before the event a site has made a cotangent.
 
         What is missing from a product is missing from the first line that it could be added to.
         """
         made = [e.number for e in self.state.of_site(site.number, before=self.event) if e.seeded]
-        return made[-1] - self.event.number if made else order
+        if made or site.number == self.event.site.number:
+            return (made[-1] if made else self.event.number) - self.event.number
+        return order + 1
 
     def _execution(self, site: Site) -> int:
         """Return when a site was executed last before the event."""

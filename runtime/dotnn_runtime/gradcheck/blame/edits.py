@@ -11,12 +11,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from ..tracing.values import Followed, stripped
 from .changes import changed, changes, parsed
+from .sites import counts_in
 
 Edit = ast.expr
 MOST_NAMES = 40
@@ -48,19 +49,48 @@ Rebuild = Callable[[ast.AST], ast.AST]
 """Returns an expression with another part."""
 
 
-def edits(whole: ast.expr, names: Mapping[str, Any], slopes: Sequence[str], tier: int) -> Iterator[Edit]:
+class Script(NamedTuple):
+    """What a script has besides: functions of one argument, and the values that its calls give by keyword."""
+
+    slopes: Sequence[str] = ()
+    keywords: Sequence[ast.keyword] = ()
+
+
+def edits(whole: ast.expr, names: Mapping[str, Any], script: Script, tier: int) -> Iterator[Edit]:
     """Yield changed copies of an expression; `names` are the values that are known where it stands.
 
-    `slopes` are functions of one argument that the script has. The first tier changes what is there, the second puts
+    The first tier changes what is there, the second puts
     other values in, the third and the fourth add factors and terms.
     """
     arrays = _arrays(names)
     if tier == 1:
         yield from _renamed(whole, arrays)
-    kind = (changes, _swapped(arrays, names), _wrapped, _extended(arrays, slopes))[tier]
+        yield from _other_bounds(whole, names)
+    kind = (changes, _swapped(arrays, names, script.keywords), _wrapped, _extended(arrays, script.slopes))[tier]
     for part, rebuild in _places(whole):
         for new in kind(part) if isinstance(part, ast.expr) else ():
             yield cast(ast.expr, rebuild(new))
+    yield from _other_counts(whole, arrays, tier)
+
+
+def _other_counts(whole: ast.expr, arrays: Mapping[str, Any], tier: int) -> Iterator[ast.expr]:
+    """Yield an expression with counts one off, or, of the last tier, with another size taken from them or added."""
+    counts = {id(count) for count in counts_in(whole)} if tier in (0, TIERS - 1) else set()
+    sizes = [f"{name}.shape[{axis}]" for name, value in arrays.items() for axis in range(np.ndim(value))]
+    for part, rebuild in _places(whole) if counts else ():
+        for term in (["1"] if tier == 0 else sizes) if id(part) in counts else ():
+            yield from (cast(ast.expr, rebuild(parsed(f"a {sign} {term}", a=part))) for sign in "+-")  # type: ignore[arg-type]
+
+
+def _other_bounds(whole: ast.expr, names: Mapping[str, Any]) -> Iterator[ast.expr]:
+    """Yield an expression with a number more in the bound of a slice: `i : i + rows` for `i : i`."""
+    numbers = [name for name, value in names.items() if type(value) is int]
+    slices = [p for s in ast.walk(whole) if isinstance(s, ast.Slice) for p in ast.walk(s)]
+    inside = {id(part): part.id for part in slices if isinstance(part, ast.Name) and part.id in numbers}
+    for part, rebuild in _places(whole) if inside else ():
+        terms = [n for n in numbers if n != inside[id(part)]] if id(part) in inside else []
+        for text in ("a + b", "a - b"):
+            yield from (cast(ast.expr, rebuild(parsed(text, a=part, b=parsed(n)))) for n in terms)  # type: ignore[arg-type]
 
 
 def _renamed(whole: ast.expr, arrays: Mapping[str, Any]) -> Iterator[ast.expr]:
@@ -101,8 +131,8 @@ def _places(whole: ast.expr) -> Iterator[tuple[ast.AST, Rebuild]]:
             if isinstance(value, ast.AST):
                 unread.append((value, partial(_with_field, node, rebuild, name)))
             elif isinstance(value, list):
-                unread += [(e, partial(_with_element, node, rebuild, name, i)) for i, e in enumerate(value)
-                           if isinstance(e, ast.AST)]  # fmt: skip
+                inner = ((i, e) for i, e in enumerate(value) if isinstance(e, ast.AST))
+                unread += [(e, partial(_with_element, node, rebuild, name, i)) for i, e in inner]
 
 
 def _with_field(node: ast.AST, rebuild: Rebuild, name: str, new: ast.AST) -> ast.AST:
@@ -115,8 +145,8 @@ def _with_element(node: ast.AST, rebuild: Rebuild, name: str, index: int, new: a
     return rebuild(changed(node, {name: elements}))
 
 
-def _swapped(arrays: Mapping[str, Any], names: Mapping[str, Any]) -> Kind:
-    """Return what yields other values in the place of one."""
+def _swapped(arrays: Mapping[str, Any], names: Mapping[str, Any], keywords: Sequence[ast.keyword]) -> Kind:
+    """Return what yields other values in the place of one, and calls with an argument that was forgotten."""
 
     def kind(part: ast.expr) -> Iterator[ast.expr]:
         if isinstance(part, ast.Subscript) and isinstance(part.slice, ast.Constant):
@@ -124,6 +154,10 @@ def _swapped(arrays: Mapping[str, Any], names: Mapping[str, Any]) -> Kind:
         if isinstance(part, ast.Call) and isinstance(part.func, ast.Name):
             for name in _functions(names):
                 yield ast.Call(ast.Name(name, ast.Load()), part.args, part.keywords)
+            given = {keyword.arg for keyword in part.keywords}
+            for keyword in keywords if callable(names.get(part.func.id)) else ():
+                if keyword.arg not in given:
+                    yield ast.Call(part.func, part.args, [*part.keywords, keyword])
         if isinstance(part, ast.Name | ast.Subscript) and isinstance(part.ctx, ast.Load):
             yield from map(parsed, _other_values(ast.unparse(part), names, arrays))
 
@@ -182,5 +216,5 @@ def _extended(arrays: Mapping[str, Any], slopes: Sequence[str]) -> Kind:
 
 def _is_value(part: ast.expr) -> bool:
     """Whether an expression gives an array, most likely."""
-    values = ast.BinOp | ast.Call | ast.Name | ast.Subscript | ast.Attribute
+    values = ast.BinOp | ast.Call | ast.Name | ast.Subscript | ast.Attribute | ast.Compare
     return isinstance(part, values) and isinstance(getattr(part, "ctx", ast.Load()), ast.Load)

@@ -48,7 +48,7 @@ def localise(evaluation: Evaluation) -> list[Blame]:
 
 def _blames(evaluation: Evaluation, run: Run, truths: Truths) -> list[Blame]:
     """Return a blame for every line that is wrong by more than rounding."""
-    blames: dict[int, Blame] = {}
+    blames: dict[tuple[int, str], Blame] = {}
     given: dict[Written, Array] = {}
     settled: set[Settled] = set()
     for _ in range(MOST_FAULTS):
@@ -57,7 +57,8 @@ def _blames(evaluation: Evaluation, run: Run, truths: Truths) -> list[Blame]:
         if step is None:
             break
         for fault in search.faults(step):
-            blames.setdefault(fault.line, blame_of(evaluation.script, evaluation.point, fault, bool(evaluation.shifts)))
+            blame = blame_of(evaluation.script, evaluation.point, fault, bool(evaluation.shifts))
+            blames.setdefault((fault.line, "" if fault.line else blame.name), blame)  # what no line writes has its name
         shares = search.right_shares(step)
         given |= shares or search.right(step)
         settled |= {name for name, _, _ in shares} or {(step.row.name, step.row.keys)}

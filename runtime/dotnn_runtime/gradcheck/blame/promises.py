@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..reading.statements import names_in
 from ..tracing.rows import EDGE
 from ..tracing.run import Event, Run
 from ..tracing.values import Node
-from .sites import names_in
 from .truth import Target, Truths
 
 ROOT = ("forward", "total_loss")
@@ -69,7 +69,7 @@ class Promises:
             yield Target(node, named)
         for target in self.truths.parts.get(id(node), ()):
             chosen = not named or set(target.shares) < set(named)
-            if chosen and (in_parts or not _splits_a_use(target)):
+            if chosen and (in_parts or not self._splits_a_use(target)):
                 yield target
 
     def _uses_by(self, node: Node, user: str) -> tuple[int, ...]:
@@ -78,11 +78,17 @@ class Promises:
         exact = tuple(i for i, owner in enumerate(owners) if owner == user)
         return exact or tuple(i for i, owner in enumerate(owners) if owner.startswith(f"{user}_"))
 
+    def _splits_a_use(self, target: Target) -> bool:
+        """Whether a part of a cotangent is through one factor of h * h, and not through the other."""
+        users = [self._owners.get(user.order, ("", -user.order)) for user, _ in target.node.uses]
+        chosen = {users[i] for i in target.shares}
+        return any(users[i] in chosen and i not in target.shares for i in range(len(users))) if chosen else False
+
     def _is_all(self, event: Event) -> bool:
         """Whether nothing else is summed with an event: e + e, where e is what each factor of h * h sends back."""
-        start = event.name.partition(EDGE)[0] + EDGE
-        read = (names_in([user.site.node]) for user in self.consumers[event.number])
-        return any({name for name in names if name.startswith(start)} == {event.name} for names in read)
+        values = (getattr(user.site.node, "value", user.site.node) for user in self.consumers[event.number])
+        read = ({name for name in names_in(value) if name.startswith("d_")} for value in values)
+        return any(names == {event.name} for names in read)
 
     def _nodes(self, made: Event, partners: tuple[int, ...], whole: bool) -> list[Node]:
         """Return the nodes of a value under its name; of a whole cotangent the first one, which all readings are of."""
@@ -165,13 +171,6 @@ def spread(node: Node) -> Node:
 def _is_cut(made: Event) -> bool:
     """Whether the loss does not depend on a value."""
     return made.node is not None and made.node.total is None and not made.node.lost
-
-
-def _splits_a_use(target: Target) -> bool:
-    """Whether a part of a cotangent is through one factor of h * h, and not through the other."""
-    users = [user.order for user, _ in target.node.uses]
-    chosen = {users[i] for i in target.shares}
-    return any(users[i] in chosen and i not in target.shares for i in range(len(users))) if chosen else False
 
 
 def _ancestors(node: Node | None) -> list[Node]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from ..tracing.run import Patch
 from ..tracing.weave import Site
 from .bench import Bench
-from .edits import edits
+from .edits import Script, edits
 
 MOST_TRIED = 4000
 SECONDS = 4.0
@@ -40,6 +41,20 @@ class Repair:
     def text(self) -> str:
         """The expression as it would be written."""
         return ast.unparse(self.expression)
+
+    @property
+    def only_removes(self) -> bool:
+        """Whether it is what is there without a part of it: a minus, a factor, a term, an index."""
+        before, after = Counter(_words(value_of(self.site))), Counter(_words(self.expression))
+        return after < before
+
+
+def _words(expression: ast.expr | None) -> Iterator[str]:
+    """Yield the names, numbers and operators of an expression."""
+    for node in ast.walk(expression) if expression is not None else ():
+        if isinstance(node, ast.Name | ast.Attribute | ast.Constant | ast.operator | ast.unaryop | ast.cmpop):
+            fields = (value for _, value in ast.iter_fields(node) if not isinstance(value, ast.AST))
+            yield " ".join([type(node).__name__, *map(str, fields)])
 
 
 def value_of(site: Site) -> ast.expr | None:
@@ -68,6 +83,11 @@ def _compiled(version: Callable[[], Patch]) -> Patch | None:
         return version()
     except (SyntaxError, ValueError):
         return None
+
+
+def _is_literal(value: ast.expr) -> bool:
+    parts = ast.Constant | ast.Tuple | ast.expr_context
+    return all(isinstance(part, parts) for part in ast.walk(value))
 
 
 class Repairs:
@@ -138,7 +158,7 @@ class Repairs:
             return
         if tier == 0 and isinstance(node, ast.Assign | ast.AugAssign):
             yield from (_Version(new, partial(patch_of, new), False) for new in _other_accumulations(node, whole))
-        yield from (_Version(new, partial(patch_of, new), True) for new in edits(whole, names, self._slopes(), tier))
+        yield from (_Version(new, partial(patch_of, new), True) for new in edits(whole, names, self._script, tier))
         if isinstance(node, ast.Assign | ast.AugAssign):
             yield from (_Version(new, store, False) for new, store in _other_places(node, whole, names, tier))
 
@@ -157,9 +177,13 @@ class Repairs:
             self.follower.watched = None
         return seen[0] if seen else None
 
-    def _slopes(self) -> list[str]:
-        functions = self.follower.script.structure.functions.values()
-        return [f.name for f in functions if len(f.args.args) == 1 and not f.args.defaults]
+    @cached_property
+    def _script(self) -> Script:
+        structure = self.follower.script.structure
+        slopes = [f.name for f in structure.functions.values() if len(f.args.args) == 1 and not f.args.defaults]
+        passed = (node for node in ast.walk(structure.tree) if isinstance(node, ast.Call))
+        owned = (k for call in passed if ast.unparse(call.func) in structure.functions for k in call.keywords)
+        return Script(slopes, list({ast.unparse(k): k for k in owned if k.arg and _is_literal(k.value)}.values()))
 
 
 def _other_places(
@@ -167,7 +191,7 @@ def _other_places(
 ) -> Iterator[tuple[ast.expr, Callable[[], Patch]]]:
     """Yield the places beside the one where a value is stored, `d_x[:, t - 1] = e` for `d_x[:, t] = e`."""
     target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-    for new in edits(target, names, (), tier) if isinstance(target, ast.Subscript) else ():
+    for new in edits(target, names, Script(), tier) if isinstance(target, ast.Subscript) else ():
         if isinstance(new, ast.Subscript):
             yield new, partial(_store_patch, target, new, whole, isinstance(node, ast.AugAssign))  # type: ignore[arg-type]
 

@@ -56,6 +56,29 @@ def only_reads(site: Site) -> bool:
     return all(isinstance(p, kinds) and (not isinstance(p, ast.BinOp) or id(p) in inside) for p in parts)
 
 
+def counts_in(expression: ast.expr | None) -> list[ast.expr]:
+    """Return the parts of an expression that count: `x.shape[1] - W.shape[0] + 1` of `rows, n = …, len(x)`."""
+    if isinstance(expression, ast.Tuple):
+        return [part for element in expression.elts for part in counts_in(element)]
+    kinds = ast.Name | ast.Attribute | ast.Constant | ast.BinOp | ast.Subscript | ast.Slice | ast.Call
+    kinds |= ast.operator | ast.expr_context
+    parts = list(ast.walk(expression)) if expression is not None else []
+    sizes = [p for p in parts if _is_size(p)]
+    of = {id(p) for size in sizes for p in ast.walk(size)}
+    return [expression] if sizes and all(isinstance(p, kinds) and _may_count(p, of) for p in parts) else []  # type: ignore[list-item]
+
+
+def _is_size(part: ast.AST) -> bool:
+    is_shape = isinstance(part, ast.Attribute) and part.attr == "shape"
+    return is_shape or (isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == "len")
+
+
+def _may_count(part: ast.AST, inside_sizes: Collection[int]) -> bool:
+    """Whether a part of a count is a whole number, or is what a size is read of."""
+    number = not isinstance(part, ast.Constant) or type(part.value) is int
+    return id(part) in inside_sizes or (number and not isinstance(part, ast.Name | ast.Attribute | ast.Call))
+
+
 def handed_on(site: Site) -> str:
     """Return the name that a statement only stores, or sums over some axes: `d_x[:, t] = d_z`, `d_b = d_z.sum(axis=0)`.
 

@@ -19,7 +19,9 @@ from .evaluation import Evaluation, sizes_of
 from .numerically import check_taylor, probe_numerically
 from .oracles import complex_step, richardson
 from .probes import COMPLEX_STEP, NUMERIC_TOLERANCE, RICHARDSON, element_size
-from .together import probe_another_size, probe_together
+from .sides import DRAWS as OTHER_SIDES
+from .sides import Sides
+from .together import probe_elsewhere, probe_together
 from .verdicts import Verdicts
 
 DRAWS = 16
@@ -47,6 +49,7 @@ class Probing:
         self.rng = np.random.default_rng([self.seed, 1])
         self.verdicts = Verdicts(self.script, self.report, self.training)
         self.stops_at: Point | None = None
+        self.sides = Sides(self.script, self.cost)
 
     def point(self, draw: int) -> Point:
         """Draw a point in general position; the same one for the same number.
@@ -85,6 +88,7 @@ class Probing:
         probe_together(verdicts, evaluation, rows, rng)
         if verdicts.failed_at is None and rows:
             self._probe_another_size(rows)
+            self._probe_other_sides(rows)
         if self.v4 and verdicts.oracle is COMPLEX_STEP:
             probe_elements(verdicts, evaluation, self.samples, rng)
         verdicts.settle_cotangents(evaluation.rows, any(evaluation.tape.ties.values()))
@@ -144,9 +148,21 @@ class Probing:
         except (Exception, SystemExit):
             self.stops_at = point
             return
+        self.sides.see(evaluation.tape)
+        examples = len(next(iter(batch.values()), ()))
+        self._probe_elsewhere(evaluation, rows, 4, f"{examples} examples")
+
+    def _probe_other_sides(self, rows: list[Row]) -> None:
+        """V2 where a branch takes a side that it has taken at no point so far."""
+        self.sides.see(self.evaluation.tape)
+        for point in self.sides.shown_at(map(self.point, OTHER_SIDES)):
+            if self.verdicts.failed_at is None:
+                self._probe_elsewhere(Evaluation(self.script, point, self.cost), rows, 5, "other sides of branches")
+
+    def _probe_elsewhere(self, evaluation: Evaluation, rows: list[Row], number: int, where: str) -> None:
         if evaluation.finite:
-            names, rng = {row.name for row in rows}, np.random.default_rng([self.seed, 4])
-            probe_another_size(self.verdicts, evaluation, names, rng)
+            names, rng = {row.name for row in rows}, np.random.default_rng([self.seed, number])
+            probe_elsewhere(self.verdicts, evaluation, names, rng, where)
 
     def _crossings(self, counts: Mapping[int, int]) -> list[Crossing]:
         return [Crossing(n, self.script.structure.place(n).text, c) for n, c in sorted(counts.items()) if c]

@@ -44,20 +44,21 @@ def _wrong(probes: Sequence[Probe]) -> bool:
     return any(probe.outcome is Outcome.WRONG for probe in probes)
 
 
-def probe_another_size(verdicts: Verdicts, evaluation: Evaluation, names: set[str], rng: np.random.Generator) -> None:
-    """Probe the parameters of these names at a batch of another size.
+def probe_elsewhere(
+    verdicts: Verdicts, evaluation: Evaluation, names: set[str], rng: np.random.Generator, where: str
+) -> None:
+    """Probe the parameters of these names at another point; `where` says what is different there.
 
-    A size that is written into a line is right at one size alone.
+    A size that is written into a line is right at one size alone, a branch may be wrong on one side alone.
     """
     rows = [row for row in evaluation.rows if row.name in names]
     joint = joint_probe(rows, evaluation.evaluate, verdicts.oracle, rng, FLOOR)
     if joint is None:
         return
     wrong = _settle_wrong(verdicts, evaluation, rows, rng) if joint.outcome is Outcome.WRONG else ()
-    size = len(next(iter(evaluation.point.batch.values()), ()))
     detail = f"wrong: {', '.join(wrong)}" if wrong else ""
     verdict = Verdict.FAIL if wrong else Verdict.PASS
-    title = f"all parameters at once, {size} examples"
+    title = f"all parameters at once, {where}"
     verdicts.report.checks.append(CheckResult("V2", title, verdict, detail, joint.error, wrong))
 
 

@@ -54,6 +54,10 @@ class Reporter(Listener):
         self._current = -1
         self._back = False
 
+    def executions(self, number: int) -> int:
+        """Return how often the last run has executed the statement of a site."""
+        return self._done[number]
+
     def _go_back(self) -> None:
         """The backward pass begins: sites are counted anew."""
         self._turns.clear()

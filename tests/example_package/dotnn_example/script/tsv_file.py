@@ -4,8 +4,8 @@ import pathlib
 
 import numpy as np
 
-from dotnn_runtime.script.csv_file import read_utf8
 from dotnn_runtime.script.errors import DataError, suggest
+from dotnn_runtime.script.text_file import read_utf8
 
 
 def read_tsv(

@@ -36,6 +36,16 @@ def _dropout(kind: str, types: Types, attrs: Attrs) -> Keras:
     return Keras(kind, (attrs["rate"],), replicas="GlobalDropout")
 
 
+def _concat(kind: str, types: Types, attrs: Attrs) -> Keras:
+    axis = attrs["axis"] % len(types[0].example)
+    return Keras(kind, (), {} if axis == len(types[0].example) - 1 else {"axis": axis + 1})
+
+
+def _stack(kind: str, types: Types, attrs: Attrs) -> Keras:
+    operands = f"[{', '.join(f'{{{i}}}' for i in range(len(types)))}]"
+    return Keras(kind, (), {"axis": attrs["axis"] % (len(types[0].example) + 1) + 1}, operands=operands)
+
+
 def _noise(types: Types, attrs: Attrs) -> Keras:
     draw = attrs["draw"]
     word = {"normal": ("normal", "mean", "stddev"), "uniform": ("uniform", "minval", "maxval")}[draw.name]
@@ -60,13 +70,18 @@ SUM = plain("sum", "keras.layers.Add")
 MULTIPLY = plain("multiply", "keras.layers.Multiply")
 MAX = plain("max", "keras.layers.Maximum")
 SUBTRACT = plain("subtract", "keras.layers.Subtract")
-CONCAT = plain("concat", "keras.layers.Concatenate")
+CONCAT = LayerRule("concat", ("keras.layers.Concatenate",), _concat)
+STACK = LayerRule("stack", ("keras.ops.stack",), _stack)
 SELECT = plain("select", "Select")
 
 FLATTEN = plain("flatten", "keras.layers.Flatten")
 RESHAPE = LayerRule(
     "reshape", ("keras.layers.Reshape",), lambda kind, types, attrs: Keras(kind, (tuple(attrs["shape"]),))
 )
+PERMUTE = LayerRule(
+    "permute", ("keras.layers.Permute",), lambda kind, types, attrs: Keras(kind, (tuple(a + 1 for a in attrs["axes"]),))
+)
+REPEAT_VECTOR = with_arguments("repeat_vector", "keras.layers.RepeatVector", "times")
 MEAN_FEATURES = plain("mean_features", "keras.ops.mean", axis=-1, keepdims=True)
 SUM_FEATURES = plain("sum_features", "keras.ops.sum", axis=-1, keepdims=True)
 SPREAD = LayerRule(

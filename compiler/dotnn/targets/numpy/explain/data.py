@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
 from dotnn.codegen import augmenting, tree
-from dotnn.codegen.data import splits_steps, taken
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import Chain, Step, applied, chains, fitted, in_type, is_affine
 from dotnn.core.arguments import show
+from dotnn.library.sources.inline import INLINE
 from dotnn.library.sources.windows import SPLIT, plain
-from dotnn.model.model import Data, FileSource, Model, Split
+from dotnn.model.model import Data, FileSource, Model
 from dotnn.model.raw import raw_declarations
-from dotnn.running.told_by_data import told_by_data
+from dotnn.running.told_by_data import classes_from_one, told_by_data
+from dotnn.targets.numpy.explain.parting import PartsWriter
 from dotnn.targets.numpy.explain.reading import (
     AS_KEYS,
     CLASSES,
@@ -42,8 +43,7 @@ class DataWriter:
         self.chains = chains(model)
         self.raw = raw_declarations(model)
         self.texts = told_by_data(model)
-        self.own = "[own]" if self.data.files and self.data.split else ""
-        self.parted = bool(self.data.files or self.data.split or self.data.take)
+        self.parts = PartsWriter(model)
 
     def items(self) -> list[tree.Item]:
         """Return the functions."""
@@ -63,12 +63,20 @@ class DataWriter:
         if source is None or not source.entry.table:
             yield from dict.fromkeys(self._helpers(source)) if source else ()
             return
-        kinds = [self.raw.get(name, ("key", ()))[0] for name in source.fields]
         yield source.entry.plain_for(source.options, source.path)
         if self.data.files and not source.windows:
             yield READ_ALL.format(read=source.entry.function)
-        two = any(self.raw.get(name, ("",))[0] in TWO for name in self.texts)
-        if (two or any(kind.startswith("class") for kind in kinds)) and not source.entry.numbered:
+        kinds = [self.raw.get(name, ("key", ()))[0] for name in source.fields]
+        yield from self._of_kinds(source, kinds)
+        if source.windows:
+            texts = not {"text", "date"}.isdisjoint(kinds)
+            yield plain(ordered=self.data.sorted, grouped=self.data.in_groups, texts=texts)
+            yield from [SPLIT] if self.parts.by_steps else []
+
+    def _of_kinds(self, source: FileSource, kinds: Sequence[str]) -> Iterator[str]:
+        """Yield the functions that make the texts of a table what its columns hold."""
+        named = any(self.raw.get(name, ("",))[0] in TWO for name in self.texts)
+        if (named or any(kind.startswith("class") for kind in kinds)) and not source.entry.numbered:
             yield CLASSES
         if any(kind.endswith("?") for kind in kinds):
             numbers = source.numbers('np.where(gaps, "nan", texts)')
@@ -76,19 +84,11 @@ class DataWriter:
             yield WITH_GAPS.replace("{gaps}", gaps).replace("{numbers}", numbers)
         if "key" in kinds:
             yield AS_KEYS
-        if source.windows:
-            texts = not {"text", "date"}.isdisjoint(kinds)
-            yield plain(ordered=self.data.sorted, grouped=self.data.in_groups, texts=texts)
-            yield from [SPLIT] if self._split_by_steps() else []
 
     def _helpers(self, source: FileSource) -> Iterator[str]:
         """Yield the functions that read files of one array."""
         for file in (source, *self.data.files.values()):
             yield from (file.reader(name).helper for name in file.formats if file.reader(name).helper)
-
-    def _split_by_steps(self) -> bool:
-        """Whether the steps of a series are split, and its windows with them."""
-        return splits_steps(self.data)
 
     def _preparing(self) -> Iterator[str]:
         """Yield the functions that fit and apply preparations; those that undo them are beside the predictions."""
@@ -113,12 +113,24 @@ class DataWriter:
         if source is not None:
             body = self._read(source)
         elif self.data.inline:
-            rows = {name: [show(row) for row in rows] for name, rows in self.data.inline.items()}
-            body = iter([tree.Return(table({name: f"np.array([{', '.join(some)}])" for name, some in rows.items()}))])
+            form, written = INLINE.plain_for({}, ""), self.data.inline.items()
+            rows = {name: form.replace("{rows}", ", ".join(map(show, rows))) for name, rows in written}
+            body = iter([tree.Return(table(rows))])
         else:
             doc = "Return the examples in an .npz file, by name; the spec has none of its own."
             body = self._given()
-        return tree.Function("load_data", ("path=None",), doc, "", tuple(body))
+        return tree.Function("load_data", ("path=None",), doc, "", self._from_zero(tuple(body)))
+
+    def _from_zero(self, body: tuple[tree.Stmt, ...]) -> tuple[tree.Stmt, ...]:
+        """Return the statements that read arrays, with those that count their classes from 0 where files do from 1."""
+        names = classes_from_one(self.model)
+        if not names:
+            return body
+        *before, last = body
+        assert isinstance(last, tree.Return)
+        told = "its classes are counted from 1 in the file"
+        shifted = (tree.assign(f'examples["{n}"]', f'examples["{n}"].astype(int) - 1', comment=told) for n in names)
+        return (*before, tree.assign("examples", last.value), *shifted, tree.Return("examples"))
 
     def _given(self) -> Iterator[tree.Stmt]:
         """Yield what reads a file that must be named."""
@@ -217,7 +229,7 @@ class DataWriter:
     def _prepare(self) -> tree.Function:
         known = fitted(self.model)
         affine = is_affine(self.model)
-        words = {"split": self.parted, "scale" if affine else "prepare": known}
+        words = {"split": self.parts.there, "scale" if affine else "prepare": known}
         what = " and ".join(word for word, there in words.items() if there).capitalize()
         told = "how they are scaled" if affine else "what was fitted on the training part"
         told = told if known else "an empty dict: nothing is fitted"
@@ -225,7 +237,7 @@ class DataWriter:
         return tree.Function("prepare", ("data", "dtype=np.float32"), doc, "", tuple(self._prepared()))
 
     def _prepared(self) -> Iterator[tree.Stmt]:
-        split, known = self.data.split, fitted(self.model)
+        known = fitted(self.model)
         if self.by_rows:
             yield from self._prepared_rows()
             return
@@ -233,20 +245,19 @@ class DataWriter:
         arrays |= {n: f'np.asarray(data["{n}"])' for n in self.data.beside if n != "order" or not self.data.sorted}
         yield tree.assign("arrays", table(arrays))
         yield from self._dropped()
-        yield from self._parted(split)
-        yield from self._fitted('[rows["train"]]' if self.parted else "")
+        yield from self.parts.chosen()
+        yield from self._whole_windows()
+        yield from self.parts.taken()
+        yield from self._fitted('[rows["train"]]' if self.parts.there else "")
         whole, parted = '{"train": arrays}', "{part: {n: v[r] for n, v in arrays.items()} for part, r in rows.items()}"
-        yield tree.Return(f"{parted if self.parted else whole}, {'scaling' if known else '{}'}")
+        yield tree.Return(f"{parted if self.parts.there else whole}, {'scaling' if known else '{}'}")
 
     def _prepared_rows(self) -> Iterator[tree.Stmt]:
         """Yield what prepares rows of the arrays as they came."""
-        first, names = next(iter(self.model.inputs)), (*self.model.inputs, *self.model.targets)
+        names = (*self.model.inputs, *self.model.targets)
         yield tree.assign("arrays", table({name: self._as_it_came(name) for name in names}))
-        if self.data.split:
-            yield from self._split(self.data.split)
-        else:
-            yield tree.assign("rows", f'{{"train": np.arange(len(arrays["{first}"]))}}')
-        yield from self._taken()
+        yield from self.parts.drawn() if self.data.split else self.parts.all_in_one()
+        yield from self.parts.taken()
         yield from [tree.assign("scaling", "{}")] if fitted(self.model) else []
         yield from prepared(self.model, {name: self._row(name) for name in names})
 
@@ -285,7 +296,7 @@ class DataWriter:
         if dropping:
             whole = [f'~np.isnan(arrays["{name}"]).any(axis={self._axes(name)})' for name in dropping]
             yield tree.assign("whole", " & ".join(whole), comment="the examples without a gap")
-            if not self._split_by_steps():
+            if not self.parts.by_steps:
                 yield tree.assign("arrays", "{name: values[whole] for name, values in arrays.items()}")
 
     def _axes(self, name: str) -> str:
@@ -295,7 +306,7 @@ class DataWriter:
 
     def _whole_windows(self) -> Iterator[tree.Stmt]:
         """Yield what leaves out the windows with a gap, once the steps of the series are split."""
-        if self._split_by_steps() and any(chain.drops for chain in self.chains.values()):
+        if self.parts.by_steps and any(chain.drops for chain in self.chains.values()):
             yield tree.assign("rows", "{part: chosen[whole[chosen]] for part, chosen in rows.items()}")
 
     def _fitted(self, where: str) -> Iterator[tree.Stmt]:
@@ -320,91 +331,6 @@ class DataWriter:
             yield tree.assign(values, in_type(text) if step is steps[-1] and not chain.counts else text)
         if not steps:  # examples are left out, and nothing else is done
             yield tree.assign(values, in_type(values))
-
-    def _parted(self, split: Split | None) -> Iterator[tree.Stmt]:
-        """Yield what chooses the rows of each part, by the split or by the files that they come from."""
-        files = self.data.files
-        if files:
-            by_file = f"{{name: np.flatnonzero(part == name) for name in {literal(('train', *files))}}}"
-            yield tree.assign("part", 'arrays.pop("part")')
-            yield tree.assign("by_file" if split else "rows", by_file)
-        if split:
-            yield from [tree.assign("own", 'by_file.pop("train")')] if files else []
-            yield from self._split(split)
-            yield from [tree.assign("rows", "{name: own[r] for name, r in rows.items()} | by_file")] if files else []
-
-        elif self.data.take and not files:
-            first = next(iter(self.model.inputs))
-            yield tree.assign("rows", f'{{"train": np.arange(len(arrays["{first}"]))}}')
-        yield from self._whole_windows()
-        yield from self._taken()
-
-    def _taken(self) -> Iterator[tree.Stmt]:
-        """Yield what leaves some examples in the training part."""
-        if self.data.take:
-            drawn = "np.sort(np.random.default_rng({seed}).permutation({rows})[:{count}])"
-            yield tree.assign('rows["train"]', taken(self.data, drawn, 'rows["train"]'))
-
-    def _split(self, split: Split) -> Iterator[tree.Stmt]:
-        """Yield what draws the rows of each part."""
-        shares = {part: share for part, share in split.fractions.items() if share}
-        names, numbers = literal(tuple(shares)), list(shares.values())
-        if split.stratify:
-            yield from _stratified(split, names, numbers, self.own)
-            return
-        if self._split_by_steps():
-            assert self.data.source is not None
-            yield tree.assign("rows", f"split_windows({self._count()}, {self.data.source.length}, {literal(shares)})")
-            return
-        yield from self._drawn_from(split)
-        yield tree.assign("exact", f"count * np.array({numbers})")
-        yield tree.assign("sizes", "np.floor(exact + 1e-9).astype(int)")
-        yield tree.assign('sizes[np.argsort(sizes - exact, kind="stable")[: count - sizes.sum()]]', "1", "+=")
-        yield tree.assign("parts", f"np.split({_order(split, self.own)}, np.cumsum(sizes)[:-1])")
-        if split.grouped:
-            chosen = "np.flatnonzero(np.isin(group, some))"
-            yield tree.assign("rows", f"{{part: {chosen} for part, some in zip({names}, parts, strict=True)}}")
-        else:
-            yield tree.assign("rows", f"dict(zip({names}, map(np.sort, parts), strict=True))")
-
-    def _drawn_from(self, split: Split) -> Iterator[tree.Stmt]:
-        """Yield what counts what is split: the examples, or the groups that they belong to."""
-        if split.grouped:
-            yield tree.Assign(("names", "group"), f'np.unique(arrays.pop("groups"){self.own}, return_inverse=True)')
-            yield tree.assign("count", "len(names)", comment="groups are split: their examples stay together")
-        else:
-            yield tree.assign("count", self._count())
-
-    def _count(self) -> str:
-        """Return the expression of how many examples are split."""
-        return "len(own)" if self.own else f'len(arrays["{next(iter(self.model.inputs))}"])'
-
-
-def _order(split: Split, own: str) -> str:
-    """Return the order in which the parts take what is split; `own` chooses the examples that are."""
-    if split.order == "file":
-        return "np.arange(count)"
-    if split.order == "column":
-        return f'np.argsort(arrays.pop("order"){own}, kind="stable")'
-    return f"np.random.default_rng({split.seed}).permutation(count)"
-
-
-def _stratified(split: Split, names: str, shares: Sequence[float], own: str) -> Iterator[tree.Stmt]:
-    """Yield what draws the rows of each part where every class has its share in all of them."""
-    yield tree.Note("each part has the proportions of the classes, to within one example")
-    yield tree.assign("labels", f'arrays["{split.stratify}"]{own}')
-    yield tree.assign("order", f"np.random.default_rng({split.seed}).permutation(len(labels))")
-    yield tree.assign("order", 'order[np.argsort(labels[order], kind="stable")]', comment="class by class")
-    yield tree.assign("exact", f"np.outer([len(labels), *np.bincount(labels)], {shares})", comment="all, then classes")
-    yield tree.Assign(("counts", "excess"), "np.floor(exact + 1e-9).astype(int), 0 * exact[0]")
-    neediest = "np.lexsort((row - wanted, excess))[: round(wanted.sum()) - row.sum()]"
-    more = tree.assign(f"row[{neediest}]", "1", "+=")
-    excess = tree.assign("excess", "counts[1:].sum(axis=0) - counts[0]")
-    yield tree.For(
-        "for row, wanted in zip(counts, exact, strict=True)", (more, excess), "what is left goes to the neediest parts"
-    )
-    yield tree.assign("assigned", f"np.concatenate([np.repeat({names}, row) for row in counts[1:]])")
-    yield tree.assign("rows", f"{{name: np.sort(order[assigned == name]) for name in {names}}}")
 
 
 def plain_functions(steps: Iterable[Step], expressions: Iterable[str]) -> Iterator[str]:

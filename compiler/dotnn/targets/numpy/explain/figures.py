@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from dotnn.codegen import counting, paste, tree
+from dotnn.codegen.called import ONLY, Names
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.preparing import chains, fitted, in_type, undone_outputs
 from dotnn.codegen.wrap import INDENT, WIDTH
@@ -30,7 +31,7 @@ class Figures:
     """Writes `evaluate` and `predict`; `sources` says where `evaluate` finds what metrics are of.
 
     With a `chunk` it runs so many examples at a time, and keeps the outputs that metrics are of, and what the loss and
-    metrics `read` of the cache. What predicts is called `forward`.
+    metrics `read` of the cache. `names` are those of the training; what predicts is called `forward`.
     """
 
     def __init__(
@@ -42,7 +43,9 @@ class Figures:
         *,
         samples: bool = False,
         forward: str = "forward",
+        names: Names = ONLY,
     ) -> None:
+        self.names = names
         self.model, self.sources, self.metrics = model, sources, model.train.metrics
         self.chunk, self.read, self.samples, self.forward = chunk, read, samples, forward
         self.chains, self.undone = chains(model), undone_outputs(model)
@@ -74,9 +77,9 @@ class Figures:
 
     def evaluation(self) -> tree.Function:
         """Return `evaluate`."""
-        whole = tree.Assign(("outputs", "cache"), "forward(params, examples)")
+        whole = tree.Assign(("outputs", "cache"), f"{self.names.own('forward')}(params, examples)")
         body: list[tree.Stmt] = [*self._in_chunks()] if self.chunk else [whole]
-        entries = {"loss": "float(total_loss(params, examples, cache))"}
+        entries = {"loss": f"float({self.names.own('total_loss')}(params, examples, cache))"}
         for metric in self.metrics:
             text = self._metric(metric, body)
             if metric.key.isidentifier() and metric.key not in self.helpers():
@@ -86,7 +89,8 @@ class Figures:
         doc = f"Return the loss{' and the metrics' * bool(self.metrics)} of prepared examples, in prediction mode."
         end = tree.Return(table(entries))
         more = (f"size={self.chunk}",) if self.chunk else ()
-        return tree.Function("evaluate", ("params", "examples", "scaling=None", *more), doc, "", (*body, end))
+        arguments = ("params", "examples", "scaling=None", *more)
+        return tree.Function(self.names.own("evaluate"), arguments, doc, "", (*body, end))
 
     def _in_chunks(self) -> Iterator[tree.Stmt]:
         """Yield what runs examples, `size` at a time, and joins what is kept of them: `cache` and `outputs`."""
@@ -95,7 +99,7 @@ class Figures:
         count = f'len(examples["{next(iter(self.model.inputs))}"])'
         batch = "{n: v[start : start + size] for n, v in examples.items()}"
         some = (
-            tree.Assign(("outputs", "cache"), f"forward(params, {batch})"),
+            tree.Assign(("outputs", "cache"), f"{self.names.own('forward')}(params, {batch})"),
             tree.Do(f"kept.append([{', '.join(kept)}])"),
         )
         yield tree.assign("kept", "[]")

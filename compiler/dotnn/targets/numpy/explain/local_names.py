@@ -19,9 +19,23 @@ from dotnn.targets.numpy.explain.spec_text import SpecText
 
 FEW_PARAMS = 4
 """So many parameters of a layer or block are arguments of its function; more come as a dict."""
+LEAST_FUNCTIONS = 4
+"""So many names of functions are kept free where there are fewer, so that values keep theirs when a layer is added."""
 OWN = {
-    "np", "math", "params", "batch", "cache", "training", "rng", "d_loss", "outputs", "grads", "part", "loss", "PARAMS",
-}  # fmt: skip
+    "np",
+    "math",
+    "params",
+    "batch",
+    "cache",
+    "training",
+    "rng",
+    "d_loss",
+    "outputs",
+    "grads",
+    "part",
+    "loss",
+    "PARAMS",
+}
 """The words of the functions themselves."""
 Wanted = dict[Hashable, list[str]]
 
@@ -55,8 +69,10 @@ class LocalNames:
         }
         taken = OWN | {word for word in words if words[word]}
         taken |= set().union(*(n.rule.functions(n) for n in nodes))
+        calls = Counter(base_name(call) for call in self.flow.frames if call.parent)  # so many may bear it
         for base in map(base_name, self.children):
-            taken |= {base, f"{base}_backward", "n", "d", "i"} | {f"{base}_{k}" for k in range(2, 5)}
+            names = [base, *(f"{base}_{k}" for k in range(2, max(calls[base], LEAST_FUNCTIONS) + 1))]
+            taken |= {"n", "d", "i"}.union(*((name, f"{name}_backward") for name in names))
         return taken
 
     @cached_property

@@ -13,6 +13,7 @@ from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import head_lines, origin
 from dotnn.codegen.lines import table
 from dotnn.codegen.printer import Mark, print_module
+from dotnn.codegen.sections import Section
 from dotnn.codegen.site import Site
 from dotnn.codegen.threads import one_thread_pays
 from dotnn.codegen.wrap import WIDTH, wrapped
@@ -24,8 +25,10 @@ from dotnn.targets.numpy.explain.head import script_head
 from dotnn.targets.numpy.explain.initial import init_params, shapes_are_read
 from dotnn.targets.numpy.explain.network import Network, NetworkWriter
 from dotnn.targets.numpy.explain.prose import prose
-from dotnn.targets.numpy.explain.rows import held_once
+from dotnn.targets.numpy.explain.rows import chunk, held_once
+from dotnn.targets.numpy.explain.trained import Trained
 from dotnn.targets.numpy.explain.training import TrainingWriter
+from dotnn.targets.numpy.settings import explained_parts
 
 PART = '''
 def part(params, path):
@@ -78,7 +81,10 @@ class _Script:
         by_rows = (
             self.large and not augmenting.changes(self.model) and held_once(self.model) and network.read is not None
         )
-        training = TrainingWriter(self.model, self.graph, writer.spec, network, by_rows=by_rows)
+        section = Section(self.model, explained_parts(self.model, writer.spec.place_of_key))
+        size = chunk(self.graph) if by_rows and not self.graph.samples else 0
+        trained = Trained(section, self.graph, network, writer.spec, size)
+        training = TrainingWriter(self.model, [trained])
         data = DataWriter(self.model, writer.spec, by_rows=by_rows)
         command_line = CommandLine(self.model, self.graph)
         formulas = self._formulas([*network.parts, *network.functions, *([renewal] if renewal else [])])
@@ -97,6 +103,7 @@ class _Script:
             *pasted(n for n in helpers if n not in formulas),
             *self._unit_variance(writer),
             *training.items(),
+            *trained.figures.items(),
             tree.Banner("data"),
             *pasted(changing),
             *data.items(),

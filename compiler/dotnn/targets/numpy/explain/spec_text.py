@@ -35,7 +35,7 @@ class SpecText(SpecPlaces):
         return " ".join(found["said"].split()) if found else ""
 
     def _key(self, key: str) -> re.Match[str] | None:
-        pattern = re.compile(rf"^[^#\n]*?\b(?P<said>{key}\w*\s*=[^#\n]*)", re.MULTILINE)
+        pattern = re.compile(rf"^[^#\n]*?\b(?P<said>{key}\w*\s*=[^#\n}}]*)", re.MULTILINE)
         return pattern.search(self.source.text, self.section.start, self.section.end)
 
     def statement(self, item: Node | Call) -> Span | None:

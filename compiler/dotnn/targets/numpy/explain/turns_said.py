@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dotnn.codegen import tree
+from dotnn.codegen.called import TABLE
 from dotnn.codegen.data import declarations
 from dotnn.codegen.lines import table
-from dotnn.codegen.sections import TABLE, Section
+from dotnn.codegen.sections import Section
 from dotnn.model.model import Model
 from dotnn.targets.numpy.explain.command_line import drawn
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dotnn.codegen import learning_rate, optimizer, tree
+from dotnn.codegen.called import ONLY, Names
 from dotnn.codegen.regime import constraint_places, constraints
 from dotnn.core.arguments import show
 from dotnn.ir.graph import Graph
@@ -16,25 +17,26 @@ SHORT_SOURCE = 75
 STATE_WIDTH = 98
 
 
-def update_functions(model: Model, graph: Graph, spec: SpecText) -> list[tree.Item]:
+def update_functions(model: Model, graph: Graph, spec: SpecText, names: Names = ONLY) -> list[tree.Item]:
     """Return `optimizer_state`, `update`, and where there are any, `learning_rate` and `constrain`."""
-    written = _Update(model, graph, spec)
+    written = _Update(model, graph, spec, names)
     return [written.memory(), written.update(), *written.learning_rate(), *written.constrain()]
 
 
 class _Update:
-    def __init__(self, model: Model, graph: Graph, spec: SpecText) -> None:
+    def __init__(self, model: Model, graph: Graph, spec: SpecText, names: Names) -> None:
         self.model, self.graph, self.spec, self.train = model, graph, spec, model.train
+        self.names = names
         self.slots = optimizer.slots(self.train)
         self.counts = optimizer.counts_updates(self.train)
 
     def memory(self) -> tree.Function:
         """Return `optimizer_state`."""
         doc = "Return the optimizer's memory before the first update."
-        return tree.Function("optimizer_state", ("params",), doc, "", tuple(self._memory()))
+        return tree.Function(self.names.own("optimizer_state"), ("params",), doc, "", tuple(self._memory()))
 
     def _memory(self) -> Iterator[tree.Stmt]:
-        trained = " if name in PARAMS" if self.graph.state else ""
+        trained = f" if name in {self.names.params}" if self.graph.state else ""
         texts = {
             slot: f"{{name: {optimizer.fresh(start)} for name, w in params.items(){trained}}}"
             for slot, start in self.slots.items()
@@ -60,7 +62,7 @@ class _Update:
         arguments += [f"{name}={show(value)}" for name, value in numbers.items()]
         bound = self.train.optimizer
         said = "; ".join(part for part in (self._source(), self.spec.place_of_key("optim")) if part)
-        return tree.Function("update", tuple(arguments), str(bound), said, tuple(self._update()))
+        return tree.Function(self.names.own("update"), tuple(arguments), str(bound), said, tuple(self._update()))
 
     def _source(self) -> str:
         """Return where the equations come from, of a long text only the paper."""
@@ -77,7 +79,7 @@ class _Update:
         if names:
             yield tree.Assign(tuple(names), ", ".join(f'state["{name}"]' for name in names))
         if len(self.graph.grads) > len(self.graph.params):
-            yield tree.For("for name in PARAMS", (tree.assign("g", "grads[name]"), *self._step()))
+            yield tree.For(f"for name in {self.names.params}", (tree.assign("g", "grads[name]"), *self._step()))
         else:
             yield tree.For("for name, g in grads.items()", tuple(self._step()))
 
@@ -104,7 +106,7 @@ class _Update:
             source = f" Source: {written.source}." if written.source else ""
             doc = f"{written.call}: the rate of a step, counted from 0. {written.doc}{source}"
             body = (*(tree.assign(*line) for line in before), *last)
-            yield tree.Function("learning_rate", ("step", "steps", "steps_per_epoch"), doc, "", body)
+            yield tree.Function(self.names.own("learning_rate"), ("step", "steps", "steps_per_epoch"), doc, "", body)
 
     def constrain(self) -> Iterator[tree.Function]:
         """Yield `constrain`, where weights have limits."""
@@ -113,4 +115,4 @@ class _Update:
         body = tuple(s for place, line in lines for s in ((tree.Note(*place), line) if place else (line,)))
         if body:
             doc = "Put weights that an update led out of their limits back."
-            yield tree.Function("constrain", ("params",), doc, "", body)
+            yield tree.Function(self.names.own("constrain"), ("params",), doc, "", body)

@@ -19,6 +19,11 @@ def planes(dims: Sequence[int | str], dtype: str = "dtype") -> str:
     return f"np.moveaxis(np.empty(({channels}, {rows}, {columns}, {size}), {dtype}), 0, 2)"
 
 
+def turned(dims: Sequence[int | str], dtype: str = "dtype") -> str:
+    """Return the expression of a new array of features and examples that is held with the examples first."""
+    return f"{new_array(dims[::-1], dtype)}.T"
+
+
 def like(value: Value) -> tuple[int | str, ...]:
     """Return the dimensions of a value's array."""
     return (*value.type.example, "size") if value.type.batched else value.type.example

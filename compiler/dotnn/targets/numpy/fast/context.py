@@ -23,8 +23,10 @@ from dotnn.targets.numpy.fast.plan import STEP, Plan
 from dotnn.targets.numpy.fast.update import plan_update
 
 CHUNK_NUMBERS = 2**21
-"""So many numbers the arrays of a prediction hold, about: 8 MiB in single precision."""
-LEAST, MOST = 16, 4096
+"""So many numbers the arrays of a prediction hold at most, about: 8 MiB in single precision."""
+CACHED = CHUNK_NUMBERS // 8
+"""So many stay in a core's cache, where that are not less than `MANY` examples."""
+LEAST, MANY, MOST = 16, 512, 4096
 """How many examples go through the network at once."""
 
 
@@ -70,7 +72,8 @@ def _prediction(graph: Graph, plan: Plan) -> dict[str, Any]:
     """Return the lines of a forward pass over some examples at a time, and how many these are."""
     arrays = {name: _batch_array(graph.inputs[name]) for name in plan.examples}
     numbers = plan.numbers + sum(math.prod(graph.inputs[name].type.example) for name in plan.examples)
-    chunk = max(LEAST, min(MOST, CHUNK_NUMBERS // max(1, numbers) // LEAST * LEAST))
+    fit, cached = (most // max(1, numbers) // LEAST * LEAST for most in (CHUNK_NUMBERS, CACHED))
+    chunk = max(LEAST, min(MOST, fit, max(MANY, cached)))
     return {
         "chunk": chunk,
         "arrays": [f'"{name}": {array},' for name, array in arrays.items()],

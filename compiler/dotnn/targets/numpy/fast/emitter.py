@@ -7,7 +7,7 @@ from dotnn.codegen.lines import Banners, loop_steps
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Loop, Node, Value, readers
 from dotnn.model.model import Model
-from dotnn.targets.numpy.fast.arrays import like, new_array, planes, repeated
+from dotnn.targets.numpy.fast.arrays import like, new_array, planes, repeated, turned
 from dotnn.targets.numpy.fast.kernels import kernel_of
 from dotnn.targets.numpy.fast.loops import LoopWriter
 from dotnn.targets.numpy.fast.placement.batch import place
@@ -103,7 +103,9 @@ class FastEmitter(PlanWriter):
         dims = ", ".join(map(str, like(value)))
         spelled = {
             "rows": lambda: self.piece(place.piece) if place.piece else "",
-            "new": lambda: (planes if self.placed.planar(value) else new_array)(like(value)),
+            "new": lambda: (planes if self.planar(value) else turned if self.by_rows(value) else new_array)(
+                like(value)
+            ),
             "zeros": lambda: f"np.zeros(({dims}{',' * (len(like(value)) == 1)}), dtype)",
             "over": lambda: first.name,
             "same": lambda: source,
@@ -154,6 +156,15 @@ class FastEmitter(PlanWriter):
         """Return a name for the transpose of a value's matrix."""
         return self.bind(f"{value.name}_T", f"{value.name}.T")
 
+    def blocks(self, value: Value, count: str) -> str:
+        """Return a name for a value's array, as it lies, with its rows in so many blocks."""
+        array = self.rows(value) if self.by_rows(value) else self.out(value)
+        return self.bind(f"{array}_blocks", f"in_blocks({array}, {count})")
+
+    def by_rows(self, value: Value) -> bool:
+        """Whether a value's array is held with the examples first, as its name shows it turned round."""
+        return self.placed.by_rows(value)
+
     def flat(self, value: Value) -> str:
         """Return a name for a value's numbers in one row; its array must be contiguous, in whatever order of axes."""
         array = f"np.moveaxis({value.name}, 2, 0)" if self.planar(value) else value.name
@@ -191,13 +202,8 @@ class FastEmitter(PlanWriter):
 
     def seed(self, value: Value) -> str | None:
         """Return the cotangent of a loss as an expression, if it is known before the step runs."""
-        if self.graph.seed is not None and value.id == self.graph.seed.id:
-            return "d_loss"
-        node = self.producers.get(value.id)
-        if node is None or node.op not in ("scale", "pass_on"):
-            return None
-        inner = self.seed(node.ins[0])
-        return inner if inner is None or node.op == "pass_on" else f"{node.attrs['factor']} * {inner}"
+        factors = self.placed.cotangent(value)
+        return None if factors is None else "".join(f"{factor} * " for factor in factors) + "d_loss"
 
     def with_gradient(self, node: Node) -> Node | None:
         """Return the node of a loss's gradient, if both are written together."""

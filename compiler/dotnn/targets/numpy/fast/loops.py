@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dotnn.codegen.lines import commented, indented, with_comment
 from dotnn.codegen.wrap import INDENT, WIDTH
@@ -200,11 +200,25 @@ class LoopWriter:
         """Return a name for some features of a value of the step."""
         whole, piece = self.name(value), self.placed.place(self.body.root(value)).piece
         if piece is None:
-            return self.bind(f"{whole}_{hint}", f"{whole}[{start}:{stop}]")
-        part = self.e.piece(piece.cut(start, stop))
-        name = self.e.step_name(f"{whole}_{hint}", part)
-        self.pieces[name] = part
+            return self.e.bind(f"{whole}_{hint}", f"{whole}[{start}:{stop}]")
+        return self._piece(f"{whole}_{hint}", self.e.piece(piece.cut(start, stop)))
+
+    def blocks(self, value: Value, count: str) -> str:
+        """Return a name for a value of the step with its rows in so many blocks."""
+        whole, piece = self.name(value), self.placed.place(self.body.root(value)).piece
+        if piece is None:
+            return self.e.bind(f"{whole}_blocks", f"in_blocks({whole}, {count})")
+        return self._piece(f"{whole}_blocks", f"in_blocks({self.e.piece(piece)}, {count})")
+
+    def _piece(self, hint: str, of_all_steps: str) -> str:
+        """Return a name for what the loop takes from something with as many rows as there are steps."""
+        name = self.e.step_name(hint, of_all_steps)
+        self.pieces[name] = of_all_steps
         return name
+
+    def by_rows(self, value: Value) -> bool:
+        """Whether a value is held with the examples first: not inside a loop."""
+        return False
 
     def run(self, line: str, comment: str = "") -> None:
         """Append a statement to the body of the loop."""
@@ -225,30 +239,22 @@ class LoopWriter:
             name = self.e.step_name(f"{value.name}_slope", (value.id, whole))
             self.pieces[name] = whole
             return name
-        slope = self.scratch("slope", *value.type.example, "size", dtype=dtype)
+        slope = self.e.scratch("slope", *value.type.example, "size", dtype=dtype)
         for line in lines:
             self.run(line.format(a=self.name(value), slope=slope))
         return slope
 
-    def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype") -> str:
-        """Return the name of a scratch array."""
-        return self.e.scratch(hint, *dims, dtype=dtype)
-
-    def number(self, hint: str, expression: str) -> str:
-        """Return the name of a number in the arrays' own precision."""
-        return self.e.number(hint, expression)
-
-    def bind(self, hint: str, expression: str) -> str:
-        """Return the name of an expression that is evaluated once, in the set-up."""
-        return self.e.bind(hint, expression)
+    def scratch_like(self, hint: str, value: Value, dtype: str = "dtype") -> str:
+        """Return the name of a scratch array for a value of the step."""
+        return self.e.scratch(hint, *like(value), dtype=dtype)
 
     def planar(self, value: Value) -> bool:
         """Whether a value is held in planes, as images are."""
         return False
 
-    def transposed(self, value: Value) -> str:
-        """Return a name for the transpose of a value's matrix."""
-        return self.e.transposed(value)
+    def __getattr__(self, name: str) -> Any:
+        """What is the same inside a loop and outside is the emitter's: names, numbers and arrays of the set-up."""
+        return getattr(self.e, name)
 
 
 def _batch_first(value: Value) -> str:

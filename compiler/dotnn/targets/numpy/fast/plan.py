@@ -15,7 +15,7 @@ from dotnn.codegen.wrap import INDENT
 from dotnn.ir.node import Value
 from dotnn.library.ops import OPS
 from dotnn.passes.name import reserved
-from dotnn.targets.numpy.fast.arrays import like, new_array, planes
+from dotnn.targets.numpy.fast.arrays import like, new_array, planes, turned
 from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS, LOOP_NAMES
 
 WORD = re.compile(r"[^\W\d]\w*")
@@ -140,6 +140,17 @@ class PlanWriter:
         expression = (planes if len(dims) == 4 and dims[-1] == "size" else new_array)(dims, dtype)
         return self.sized(self.once(hint, expression, (hint, expression)), dims)
 
+    def by_rows(self, value: Value) -> bool:
+        """Whether a value's array is held with the examples first."""
+        raise NotImplementedError
+
+    def scratch_like(self, hint: str, value: Value, dtype: str = "dtype") -> str:
+        """Return the name of a scratch array that lies as a value does."""
+        if not self.by_rows(value):
+            return self.scratch(hint, *like(value), dtype=dtype)
+        expression = turned(like(value), dtype)
+        return self.sized(self.once(hint, expression, (hint, expression)), like(value))
+
     def example_array(self, hint: str, expression: str) -> str:
         """Return the rows, batch first, of an array made of the examples once, before training."""
         name = self._example_name(hint, expression)
@@ -158,7 +169,7 @@ class PlanWriter:
 
     def slope(self, value: Value, *lines: str, dtype: str = "dtype") -> str:
         """Return the name of f'(z), computed by `lines` from the value `{a}` into the array `{slope}`."""
-        name = self.scratch(f"{value.name}_slope", *like(value), dtype=dtype)
+        name = self.scratch_like(f"{value.name}_slope", value, dtype=dtype)
         for line in lines:
             self.run(line.format(a=value.name, slope=name))
         return name

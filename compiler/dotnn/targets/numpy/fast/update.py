@@ -33,8 +33,13 @@ from dotnn.model.model import Train
 
 OPERATIONS = {"+": "add", "-": "subtract", "**": "power"}
 COMPARISONS = {
-    "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal", "==": "equal", "!=": "not_equal",
-}  # fmt: skip
+    "<": "less",
+    "<=": "less_equal",
+    ">": "greater",
+    ">=": "greater_equal",
+    "==": "equal",
+    "!=": "not_equal",
+}
 
 
 @dataclass
@@ -182,8 +187,6 @@ class _UpdateCompiler:
             case _ if name in HELPERS:
                 given = [self.operand(arg, self.scratch()) for arg in args]
                 self.call("copyto", into, f"{name}({', '.join(given)})")
-            case (_,) if name == "ones_like":
-                self.call("copyto", into, "1")
             case (inner,):
                 self.call(ufunc(name), self.compile(inner, into), into)
             case (left, right):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dotnn.codegen import counting, tree
+from dotnn.codegen.called import Names
 from dotnn.codegen.parts import Part
 from dotnn.codegen.training import sums
 from dotnn.model.model import Model
 from dotnn.targets.numpy.settings import Writer
 
 
-def _explain(model: Model, count: int, place: str) -> Part:
+def _explain(model: Model, count: int, names: Names, place: str) -> Part:
     def wrap(inner: str) -> tuple[str, tree.Item]:
         share = "" if sums(model) else "share * "
         first = next(iter(model.inputs))
@@ -21,7 +22,7 @@ def _explain(model: Model, count: int, place: str) -> Part:
             *([tree.assign("share", part)] if share else []),
             tree.Assign(("loss", "found"), f"{inner}(params, piece, rng=rng)"),
             tree.assign("total", f"{share}loss", "+="),
-            tree.assign("grads", f"{{n: grads.get(n, 0) + {share}found[n] for n in PARAMS}}"),
+            tree.assign("grads", f"{{n: grads.get(n, 0) + {share}found[n] for n in {names.params}}}"),
         )
         doc = f"accumulate = {count}: the loss and the gradient of a batch, in pieces of BATCH_SIZE."
         body: tuple[tree.Stmt, ...] = (
@@ -30,12 +31,13 @@ def _explain(model: Model, count: int, place: str) -> Part:
             tree.For("for start in range(0, count, BATCH_SIZE)", piece),
             tree.Return("total, grads"),
         )
-        return "accumulated", tree.Function("accumulated", ("params", "batch", "rng=None"), doc, place, body)
+        name = names.own("accumulated")
+        return name, tree.Function(name, ("params", "batch", "rng=None"), doc, place, body)
 
     return Part(wraps=wrap)
 
 
-def _fast(model: Model, count: int) -> Part:
+def _fast(model: Model, count: int, names: Names) -> Part:
     return Part()  # the template has it: it is made where a step is
 
 

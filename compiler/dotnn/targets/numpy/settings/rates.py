@@ -5,4 +5,4 @@ from __future__ import annotations
 from dotnn.codegen.parts import Part
 from dotnn.targets.numpy.settings import Writer
 
-RATES = Writer("rates", lambda model, value, place: Part(), lambda model, value: Part())
+RATES = Writer("rates", lambda model, value, names, place: Part(), lambda model, value, names: Part())

@@ -6,4 +6,4 @@ from dotnn.codegen.parts import Part
 from dotnn.targets.numpy.settings import Writer
 
 KEPT = Part(kept={"validations": "[]"})
-VALIDATE = Writer("validate", lambda model, value, place: KEPT, lambda model, value: KEPT)
+VALIDATE = Writer("validate", lambda model, value, names, place: KEPT, lambda model, value, names: KEPT)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dotnn.ir.node import Node, Value
-from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
 from dotnn.targets.numpy.fast.kernels.pieces import ufunc
 
@@ -11,7 +10,7 @@ from dotnn.targets.numpy.fast.kernels.pieces import ufunc
 def _sigmoid(e: Step, node: Node) -> bool:
     """With s = 1 where z > 0, else 0: max(s, exp(-|z|)) / (1 + exp(-|z|))."""
     (z,) = node.ins
-    small = e.scratch(f"{z.name}_exp", *like(z))
+    small = e.scratch_like(f"{z.name}_exp", z)
     e.run(f"copysign({z.name}, {e.number('minus_one', '-1')}, {small})")
     e.run(f"exp({small}, {small})")
     a = e.out(node.out)
@@ -65,7 +64,7 @@ def _softmax(e: Step, node: Node) -> bool:
 
 def _softmax_derivative(e: Step, node: Node) -> bool:
     d, p = node.ins
-    product = e.scratch(f"{p.name}_product", *like(p))
+    product = e.scratch_like(f"{p.name}_product", p)
     row = _one_per_row(e, p)
     e.run(f"multiply({d.name}, {p.name}, {product})")
     e.run(f"add.reduce({product}, axis={len(p.type.example) - 1}, keepdims=True, out={row})")

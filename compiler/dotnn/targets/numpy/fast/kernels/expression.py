@@ -22,15 +22,25 @@ from dotnn.ir.expr import (
 from dotnn.ir.expr.common import common_parts
 from dotnn.ir.expr.derive import sent
 from dotnn.ir.node import Node, Value
-from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
 from dotnn.targets.numpy.fast.kernels.pieces import FUNCTIONS
 
 OPERATORS = {
-    "+": "add", "-": "subtract", "*": "multiply", "/": "divide", "**": "power", "%": "remainder",
-    "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal", "==": "equal", "!=": "not_equal",
-    "and": "logical_and", "or": "logical_or",
-}  # fmt: skip
+    "+": "add",
+    "-": "subtract",
+    "*": "multiply",
+    "/": "divide",
+    "**": "power",
+    "%": "remainder",
+    "<": "less",
+    "<=": "less_equal",
+    ">": "greater",
+    ">=": "greater_equal",
+    "==": "equal",
+    "!=": "not_equal",
+    "and": "logical_and",
+    "or": "logical_or",
+}
 MASKS = frozenset(OPERATORS) - frozenset("+-*/%") - {"**"} | {"not"}
 WITH_KEYWORD = ("maximum", "minimum")
 
@@ -76,7 +86,7 @@ class Writer:
         """Return a scratch array that no part being written holds."""
         self.depth[dtype] += 1
         name = f"{'mask' if dtype == 'bool' else 'part'}{self.depth[dtype]}"
-        return self.e.scratch(name, *like(self.shape), dtype=dtype)
+        return self.e.scratch_like(name, self.shape, dtype=dtype)
 
     def into(self, expr: Expr, target: str) -> None:
         """Write an expression into an array; what its parts need is free again afterwards."""
@@ -117,7 +127,7 @@ class Writer:
             case "sigmoid":
                 self.sigmoid(self.operand(args[0]), target)
             case "softplus":
-                self.e.run(f"logaddexp({self.number(Number(0))}, {self.operand(args[0])}, {target})")
+                self.softplus(self.operand(args[0]), target)
             case _:
                 self.run(named(function), *map(self.operand, args), target)
 
@@ -153,6 +163,15 @@ class Writer:
         self.run("maximum", target, small, target)
         self.e.run(f"add({small}, {one}, {small})")
         self.e.run(f"divide({target}, {small}, {target})")
+
+    def softplus(self, z: str, target: str) -> None:
+        """max(z, 0) + log(1 + exp(-|z|)): NumPy's logaddexp takes the elements one by one, and twice as long."""
+        small = self.scratch("dtype")
+        self.e.run(f"copysign({z}, {self.e.number('minus_one', '-1')}, {small})")
+        self.e.run(f"exp({small}, {small})")
+        self.run("log1p", small, small)
+        self.run("maximum", z, self.number(Number(0)), target)
+        self.e.run(f"add({target}, {small}, {target})")
 
     def run(self, function: str, *arguments: str) -> None:
         """Write the call of a function; its last argument is the array that is written."""
@@ -230,26 +249,23 @@ def _behind(axes: Sequence[int], rank: int) -> tuple[int, ...]:
     return tuple(axis - 1 if axis else rank - 1 for axis in axes)
 
 
+def _body(node: Node) -> Expr | None:
+    """Return the formula of a definition, or of its slope times what comes from behind: None where that is zero."""
+    definition, values = node.attrs["definition"], node.attrs["values"]
+    if len(node.ins) == 1:
+        body: Expr = definition.filled(values)
+        return body
+    return sent(Name("d"), definition.slope_filled(values))
+
+
 def _defined(e: Step, node: Node) -> bool:
     """The body of a definition is a formula like any other."""
-    definition, values = node.attrs["definition"], node.attrs["values"]
-    (z,) = node.ins
-    body = definition.filled(values)
-    if not _whole(body) or isinstance(body, Name) or not reads(body):
+    body = _body(node)
+    if body is None or not _whole(body) or isinstance(body, Name) or not reads(body):
         return False
-    writer = Writer(e, node, node.out, {"z": z.name})
+    names = dict(zip("z" if len(node.ins) == 1 else "dz", (v.name for v in node.ins), strict=True))
+    writer = Writer(e, node, node.out, names)
     writer.into(writer.common(body), e.out(node.out))
-    return True
-
-
-def _defined_derivative(e: Step, node: Node) -> bool:
-    definition, values = node.attrs["definition"], node.attrs["values"]
-    d, z = node.ins
-    product = sent(Name("d"), definition.slope_filled(values))
-    if product is None or not _whole(product) or isinstance(product, Name):
-        return False
-    writer = Writer(e, node, node.out, {"d": d.name, "z": z.name})
-    writer.into(writer.common(product), e.out(node.out))
     return True
 
 
@@ -265,16 +281,12 @@ def _over_of_expression(node: Node) -> list[int]:
 
 
 def _over_of_defined(node: Node) -> list[int]:
-    return _over(node.attrs["definition"].filled(node.attrs["values"]), node)
-
-
-def _over_of_derivative(node: Node) -> list[int]:
-    product = sent(Name("d"), node.attrs["definition"].slope_filled(node.attrs["values"]))
-    return [] if product is None else _over(product, node)
+    body = _body(node)
+    return [] if body is None else _over(body, node)
 
 
 EXPRESSION = Kernel("expression", _expression, _expression, over=_over_of_expression)
 EXPRESSION_DERIVATIVE = Kernel("expression_derivative", _expression, _expression, over=_over_of_expression)
 PARAMETER_DERIVATIVE = Kernel("parameter_derivative", _expression, _expression, over=())
 DEFINED = Kernel("defined", _defined, over=_over_of_defined)
-DEFINED_DERIVATIVE = Kernel("defined_derivative", _defined_derivative, over=_over_of_derivative)
+DEFINED_DERIVATIVE = Kernel("defined_derivative", _defined, over=_over_of_defined)

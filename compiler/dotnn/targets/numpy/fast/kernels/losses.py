@@ -91,7 +91,7 @@ def _squares(factor: str, slope: str) -> Write:
             e.run(f"{node.out.name} = {factor}dot({error}, {error}){counted.mean}")
             e.run(f"multiply({d}, {counted.scale}, {d})")
             return True
-        weighted = e.scratch(f"{y.name}_weighted", *like(y))
+        weighted = e.scratch_like(f"{y.name}_weighted", y)
         e.run(f"multiply({d}, {counted.weights}, {weighted})")
         e.run(f"multiply({d}, {weighted}, {d})")
         e.run(f"{node.out.name} = {factor}{_sum(e, y, d)}{counted.mean}")
@@ -127,7 +127,7 @@ def _sigmoid_bce(e: Step, node: Node) -> bool:
     signs = (f"{t.name}_sign", f"1 - 2 * {target}")
     sign = of_examples(*signs)
     binary = e.bind(f"{t.name}_is_binary", f"bool((abs({e.all_examples(*signs)}) == 1).all())")
-    signed, log = (e.scratch(f"{z.name}_{name}", *like(z)) for name in ("signed", "log"))
+    signed, log = (e.scratch_like(f"{z.name}_{name}", z) for name in ("signed", "log"))
     zero = e.number("zero", "0")
     of_classes = node.attrs.get("class_weight")
     classes = (
@@ -178,7 +178,7 @@ def _softmax_cross_entropy(e: Step, node: Node) -> bool:
     counted = _counted(e, node, gradient.ins[0], one, classes=classes)
     row, log = (e.scratch(name, *one) for name in ("row", "log_sum"))
     each = e.scratch("each", *one) if counted.weights else ""
-    product, p = e.scratch(f"{z.name}_product", *like(z)), e.out(gradient.out)
+    product, p = e.scratch_like(f"{z.name}_product", z), e.out(gradient.out)
 
     def total(indent: str = "") -> None:
         """Write the loss of the logarithms of the sums."""

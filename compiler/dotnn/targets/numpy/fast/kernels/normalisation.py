@@ -6,7 +6,6 @@ import math
 
 from dotnn.ir.node import Node, Value
 from dotnn.library.ops.normalisation import is_per_feature
-from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
 from dotnn.targets.numpy.fast.kernels.pieces import per_feature, reduce_examples, sum_features
 
@@ -30,7 +29,7 @@ def _mean(e: Step, node: Node) -> bool:
 
 def _variance(e: Step, node: Node) -> bool:
     centred, running, share = node.ins
-    square, out = e.scratch(f"{centred.name}_square", *like(centred)), e.out(node.out)
+    square, out = e.scratch_like(f"{centred.name}_square", centred), e.out(node.out)
     e.run("if training:")
     e.run(f"    multiply({centred.name}, {centred.name}, {square})")
     reduce_examples(e, centred, square, out, share.name, indent="    ")
@@ -41,7 +40,7 @@ def _variance(e: Step, node: Node) -> bool:
 
 def _variance_d(e: Step, node: Node) -> bool:
     d, share, centred = node.ins
-    slope = e.scratch(f"slope_of_{centred.name}", *like(d))
+    slope = e.scratch_like(f"slope_of_{centred.name}", d)
     e.run(f"multiply({d.name}, {e.bind(f'{share.name}_2', f'2 * {share.name}')}, {slope})")
     e.run(f"multiply({centred.name}, {per_feature(e, slope)}, {e.out(node.out)})")
     return True
@@ -49,7 +48,7 @@ def _variance_d(e: Step, node: Node) -> bool:
 
 def _mean_d_x(e: Step, node: Node) -> bool:
     d, share, _ = node.ins
-    column = e.scratch(f"each_of_{node.out.name}", *like(d))
+    column = e.scratch_like(f"each_of_{node.out.name}", d)
     e.run(f"multiply({d.name}, {share.name}, {column})")
     e.repeat_array(node.out, f"{column}[:, None]")
     return True
@@ -59,7 +58,7 @@ def _moving_average(e: Step, node: Node) -> bool:
     """Renew the state in place."""
     running, new = node.ins
     momentum, rest = node.attrs["momentum"], node.attrs["rest"]
-    part = e.scratch(f"{new.name}_part", *like(new))
+    part = e.scratch_like(f"{new.name}_part", new)
     e.run("if training:")
     e.run(f"    multiply({running.name}, {e.number('momentum', repr(momentum))}, {running.name})")
     e.run(f"    multiply({new.name}, {e.number('rest', repr(rest))}, {part})")
@@ -70,7 +69,7 @@ def _moving_average(e: Step, node: Node) -> bool:
 
 def _feature_variance(e: Step, node: Node) -> bool:
     (centred,) = node.ins
-    square = e.scratch(f"{centred.name}_square", *like(centred))
+    square = e.scratch_like(f"{centred.name}_square", centred)
     e.run(f"multiply({centred.name}, {centred.name}, {square})")
     sum_features(e, centred, square, e.out(node.out), e.number("share", f"1 / {centred.type.example[-1]}"))
     return True
@@ -78,7 +77,7 @@ def _feature_variance(e: Step, node: Node) -> bool:
 
 def _feature_variance_d(e: Step, node: Node) -> bool:
     d, centred = node.ins
-    slope = e.scratch(f"slope_of_{centred.name}", *like(d))
+    slope = e.scratch_like(f"slope_of_{centred.name}", d)
     e.run(f"multiply({d.name}, {e.number('share_2', f'2 / {centred.type.example[-1]}')}, {slope})")
     e.run(f"multiply({centred.name}, {slope}, {e.out(node.out)})")
     return True
@@ -125,7 +124,7 @@ def _rescale(e: Step, node: Node) -> bool:
 
 def _rescale_d_factor(e: Step, node: Node) -> bool:
     d, x = node.ins
-    product, out = e.scratch(f"{x.name}_product", *like(x)), e.out(node.out)
+    product, out = e.scratch_like(f"{x.name}_product", x), e.out(node.out)
     e.run(f"multiply({d.name}, {x.name}, {product})")
     if node.attrs["per_feature"]:
         reduce_examples(e, x, product, out)

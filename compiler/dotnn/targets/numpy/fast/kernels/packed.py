@@ -66,16 +66,19 @@ def _rows(e: Step, node: Node) -> bool:
 
 
 def _scale_columns(e: Step, node: Node) -> bool:
-    (weight,), out, start = node.ins, e.out(node.out), 0
-    row = _row(e, "before_tanh", node.attrs["factors"], node.attrs["widths"])
-    all_of_it = [(0, weight.type.example[-1])]
-    pieces, before = node.attrs.get("columns", all_of_it), ":, " * (len(weight.type.example) - 1)
-    for first, last in pieces:
-        stop = start + last - first
-        cuts = [f"[{before}{first}:{last}]", f"[{first}:{last}]", f"[{before}{start}:{stop}]"]
-        operands = [f"{name}{cut}" for name, cut in zip((weight.name, row, out), cuts, strict=True)]
-        e.run(f"multiply({', '.join(operands if len(pieces) > 1 else (weight.name, row, out))})")
-        start = stop
+    """Scale all columns by a row of factors, or some of them at a time, each time by one factor, side by side."""
+    (weight,), out, attrs = node.ins, e.out(node.out), node.attrs
+    if "columns" not in attrs:
+        e.run(f"multiply({weight.name}, {_row(e, 'before_tanh', attrs['factors'], attrs['widths'])}, {out})")
+        return True
+    start, before = 0, ":, " * (len(weight.type.example) - 1)
+    factors = [factor for factor, width in zip(attrs["factors"], attrs["widths"], strict=True) for _ in range(width)]
+    for first, last in attrs["columns"]:
+        source, target = f"{weight.name}[{before}{first}:{last}]", f"{out}[{before}{start}:{start + last - first}]"
+        assert len(set(factors[first:last])) == 1, "gates with one activation have one factor"
+        half = e.number("half", repr(factors[first]))
+        e.run(f"copyto({target}, {source})" if factors[first] == 1 else f"multiply({source}, {half}, {target})")
+        start += last - first
     return True
 
 

@@ -13,6 +13,24 @@ from collections.abc import Sequence
 from dotnn.ir.node import Node, Value
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
 
+MANY = 2**13
+"""From how many numbers on, those of an example, a product may be cut into blocks."""
+
+
+def product(e: Step, left: str, right: str, out: Value, sizes: Sequence[int | str], *, cut: bool) -> None:
+    """Write the product of two matrices, [rows, inner] and [inner, columns] as `sizes` says, into a value's array.
+
+    With `cut`, where the second one's rows lie as they are read, the first one is cut where that is faster.
+    """
+    array = e.out(out)
+    if not cut or math.prod(n for n in sizes if isinstance(n, int)) < MANY:
+        e.run(f"dot({left}, {right}, {e.rows(out) if e.by_rows(out) else array})")
+        return
+    count = e.bind(f"{out.name}_count", f"count_of_blocks({', '.join(map(str, sizes))})")
+    function = e.bind(f"{out.name}_dot", f"np.dot if {count} == 1 else np.matmul")
+    first = e.bind(f"{left}_blocks", f"in_blocks({left}, {count})")
+    e.run(f"{function}({first}, {right}, {e.blocks(out, count)})", "small blocks are multiplied where they lie")
+
 
 def _product(e: Step, node: Node) -> bool:
     """Write a product in Einstein's notation; b is the batch."""

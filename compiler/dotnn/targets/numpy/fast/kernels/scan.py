@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dotnn.ir.node import Node
 from dotnn.library.ops.scan import goes_on
-from dotnn.targets.numpy.fast.arrays import like
+from dotnn.targets.numpy.fast.kernels.affine import times
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
 
 
@@ -21,26 +21,23 @@ def _cut(e: Step, node: Node) -> bool:
 
 def _more_affine(e: Step, node: Node) -> bool:
     """Write one more product, outside of a loop."""
-    xz, h, weight = node.ins
+    h = node.ins[1]
     if len(h.type.shape) != 2:
         return False
-    out = e.out(node.out)
-    e.run(f"dot({e.transposed(weight)}, {h.name}, {out})")
-    e.run(f"add({out}, {xz.name}, {out})")
-    return True
+    return _step_affine(e, node)
 
 
 def _step_affine(e: Step, node: Node) -> bool:
     xz, h, weight = node.ins
     z = e.out(node.out)
-    e.run(f"dot({e.transposed(weight)}, {h.name}, {z})")
+    times(e, weight, h, node.out)
     e.run(f"add({z}, {xz.name}, {z})")
     return True
 
 
 def _gated_sum(e: Step, node: Node) -> bool:
     f, c, i, g = (v.name for v in node.ins)
-    product, out = e.scratch("product", *like(node.out)), e.out(node.out)
+    product, out = e.scratch_like("product", node.out), e.out(node.out)
     e.run(f"multiply({i}, {g}, {product})")
     e.run(f"multiply({f}, {c}, {out})")
     e.run(f"add({out}, {product}, {out})")
@@ -59,7 +56,7 @@ def _blend(e: Step, node: Node) -> bool:
 
 def _d_share(e: Step, node: Node) -> bool:
     d, h, g = (v.name for v in node.ins)
-    difference = e.scratch("difference", *like(node.out))
+    difference = e.scratch_like("difference", node.out)
     e.run(f"subtract({h}, {g}, {difference})")
     e.run(f"multiply({d}, {difference}, {e.out(node.out)})")
     return True
@@ -67,7 +64,7 @@ def _d_share(e: Step, node: Node) -> bool:
 
 def _d_second(e: Step, node: Node) -> bool:
     d, z = (v.name for v in node.ins)
-    rest = e.scratch("rest", *like(node.out))
+    rest = e.scratch_like("rest", node.out)
     e.run(f"subtract({e.number('one', '1')}, {z}, {rest})")
     e.run(f"multiply({d}, {rest}, {e.out(node.out)})")
     return True

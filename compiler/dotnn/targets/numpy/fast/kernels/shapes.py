@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dotnn.ir.node import Node
-from dotnn.targets.numpy.fast.arrays import like
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
 from dotnn.targets.numpy.fast.kernels.pieces import sum_features
 
@@ -41,7 +40,7 @@ def _sum_features(e: Step, node: Node) -> bool:
 def _spread_mean(e: Step, node: Node) -> bool:
     (d,) = node.ins
     share = e.number("share", f"1 / {node.attrs['units']}")
-    each = e.scratch(f"each_of_{node.out.name}", *like(d))
+    each = e.scratch_like(f"each_of_{node.out.name}", d)
     e.run(f"multiply({d.name}, {share}, {each})")
     e.repeat_array(node.out, each)
     return True

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value, readers
 from dotnn.targets.numpy.fast.kernels import kernel_of, overwritable
 from dotnn.targets.numpy.fast.placement.folding import foldable
+from dotnn.targets.numpy.fast.placement.orders import by_rows
 from dotnn.targets.numpy.fast.placement.places import How, Layout, Order, Piece, Place
 from dotnn.targets.numpy.fast.placement.pool import Pool
 from dotnn.targets.numpy.fast.placement.sequences import fits, is_sequence
@@ -34,15 +36,37 @@ class Placement:
     owners: dict[int, str] = field(default_factory=dict)
     strided: set[int] = field(default_factory=set)
 
+    @cached_property
+    def producers(self) -> Mapping[int, Node]:
+        """The node that makes each value."""
+        return self.graph.producers()
+
+    def cotangent(self, value: Value) -> list[float] | None:
+        """Return the factors of the loss's cotangent that a value is, if that is known before the step runs."""
+        if self.graph.seed is not None and value.id == self.graph.seed.id:
+            return []
+        node = self.producers.get(value.id)
+        if node is None or node.op not in ("scale", "pass_on"):
+            return None
+        before = self.cotangent(node.ins[0])
+        return before if before is None or node.op == "pass_on" else [node.attrs["factor"], *before]
+
     def planar(self, value: Value) -> bool:
         """Whether a value lives in planes of its own."""
-        held = self.places[value.id].buffer if value.id in self.places else None
-        return held is not None and held.layout == ("planes", value.type.shape)
+        return self._order(value) == "planes"
+
+    def by_rows(self, value: Value) -> bool:
+        """Whether a value's array is held with the examples first."""
+        return self._order(value) == "rows"
 
     def contiguous(self, value: Value) -> bool:
         """Whether a value has an array of its own, features first."""
+        return self._order(value) == "features" and value.id not in self.strided
+
+    def _order(self, value: Value) -> Order | None:
         held = self.places[value.id].buffer if value.id in self.places else None
-        return held is not None and held.layout[0] == "features" and value.id not in self.strided
+        of_its_shape = held is not None and (held.layout[0] != "planes" or held.layout[1] == value.type.shape)
+        return held.layout[0] if held is not None and of_its_shape else None
 
 
 def place(graph: Graph, *, reuse: bool = True) -> Placement:
@@ -64,8 +88,8 @@ class Placer:
         self.carried = {node.ins[0].id for node in folded.values()}
         self.paths = {v.id: name for name, v in graph.params.items()}
         self.readers = readers(graph.nodes)
-        self.producers = graph.producers()
         self.positions = {v.id for n in graph.nodes if n.rule.positions for v in (*n.ins, *n.outs)}
+        self.by_rows = by_rows(graph, lambda v: v.id in self.carried or bool(self.join_of(v) or self.stack_of(v)))
         self.pool = Pool(_reads(graph), self.layout, reuse=reuse)
         self.gates: dict[int, Piece] = {}
 
@@ -90,23 +114,15 @@ class Placer:
             return
         for other in self.readers.get(loss.ins[0].id, []):
             fits_it = other.op == f"{loss.op}_gradient" and other.ins[1:] == loss.ins and other.attrs == loss.attrs
-            if fits_it and id(other) not in done and self.known(other.ins[0]):
+            if fits_it and id(other) not in done and self.found.cotangent(other.ins[0]) is not None:
                 self.found.pairs[id(loss)] = other
                 yield other
                 return
 
-    def known(self, cotangent: Value) -> bool:
-        """Whether the cotangent of a loss is known before the step runs."""
-        if self.graph.seed is not None and cotangent.id == self.graph.seed.id:
-            return True
-        node = self.producers.get(cotangent.id)
-        linear = node is not None and len(node.ins) == 1 and (node.rule.alias or node.op == "scale")
-        return node is not None and linear and self.known(node.ins[0])
-
     def layout(self, value: Value) -> Layout:
         """Return how a value's own array lies."""
         image = value.type.batched and len(value.type.shape) == 4 and value.id not in self.positions
-        order: Order = "planes" if image else "features"
+        order: Order = "planes" if image else "rows" if value.id in self.by_rows else "features"
         return order, value.type.shape
 
     def put(self, value: Value, place: Place) -> None:
@@ -248,7 +264,7 @@ class Placer:
     def stack_of(self, value: Value) -> Node | None:
         """Return the stack in which a value that is made for it can be written from the start."""
         stacks = [n for n in self.readers.get(value.id, []) if n.rule.stacks and n.ins.count(value) == 1]
-        return stacks[0] if stacks and value.id in self.producers else None
+        return stacks[0] if stacks and value.id in self.found.producers else None
 
     def gradients(self, value: Value) -> tuple[str, ...] | None:
         """Return the parameters whose gradients are the rows of a value, where these lie one behind the other."""

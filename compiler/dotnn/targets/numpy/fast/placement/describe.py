@@ -10,7 +10,7 @@ from dotnn.targets.numpy.fast.placement.batch import Placement
 from dotnn.targets.numpy.fast.placement.places import Piece, Place, StepPlace
 from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
 
-ORDERS = {"features": "features first", "planes": "planes of images"}
+ORDERS = {"features": "features first", "planes": "planes of images", "rows": "examples first"}
 
 
 def describe(placed: Placement) -> str:

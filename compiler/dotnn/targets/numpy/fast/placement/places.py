@@ -1,6 +1,7 @@
 """What a placement says: in which array every value of a step lives, in which part of it, and who lived there before.
 
-Arrays of a batch are held features first, batch last ("features"); those of images as planes, one per channel, seen
+Arrays of a batch are held features first, batch last ("features"), or batch first and seen turned round ("rows"), where
+a wide input is read so; those of images as planes, one per channel, seen
 through a view with the channels behind ("planes"): rows and columns move under a kernel, so they must lie together.
 Of a sequence every step lies so, one behind the other: [time, features, batch].
 """
@@ -13,7 +14,7 @@ from typing import Literal
 from dotnn.ir.node import Value
 from dotnn.ir.tensor import Dim
 
-Order = Literal["features", "planes"]
+Order = Literal["features", "planes", "rows"]
 Layout = tuple[Order, tuple[Dim, ...]]
 """How an array lies, and the shape of a value in it. A value may take over any array of its layout."""
 

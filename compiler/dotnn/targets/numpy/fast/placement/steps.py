@@ -54,7 +54,7 @@ class LoopPlacement:
     def _state(self, k: int) -> None:
         """Give a state its place: rows of an array that keeps all of them, or one array that every step renews."""
         entering, leaving, start = (part[k] for part in (self.loop.entering, self.loop.leaving, self._initial()))
-        made = self.placer.producers.get(start.id)
+        made = self.placer.found.producers.get(start.id)
         zero = made is not None and Property.ZERO in made.rule.algebra.has
         base, first, last = self.body.parts.get(entering.id, (None, 0, 0))
         if base is None and not {entering.id, leaving.id} & self.body.kept:

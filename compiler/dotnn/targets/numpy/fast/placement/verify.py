@@ -168,7 +168,8 @@ class _Machine:
     def _run_loop(self, loop: ast.For) -> None:
         both = [list(memory.evaluate(loop.iter)) for memory in (self.apart, self.placed)]
         made = {n.id for n in ast.walk(loop) if isinstance(n, ast.Name)}
-        carried = {entering: leaving for entering, leaving in self.plan.carried.items() if leaving in made}
+        # The body may read a state without making the next one under its name, or make one that it does not read.
+        carried = {entering: leaving for entering, leaving in self.plan.carried.items() if {entering, leaving} & made}
         for pair in zip(*both, strict=True):
             for memory, value in zip((self.apart, self.placed), pair, strict=True):
                 memory.names |= _bound(loop.target, value)
@@ -184,7 +185,7 @@ class _Machine:
         for tree in _operands(statement, target):
             for name, apart, placed in self._arrays(tree):
                 self._compare(apart, placed, f"`{text}` reads {name}")
-                if _is_product(statement) and target and np.shares_memory(placed, self.placed.evaluate(target)):
+                if self._is_product(statement) and target and np.shares_memory(placed, self.placed.evaluate(target)):
                     raise InvalidPlan(f"`{text}` writes over its own operand {name}")
         if target is not None and (shared := _unwritable(self.placed.evaluate(target))):
             raise InvalidPlan(f"`{text}` writes into {_text(target)}, {shared}")
@@ -194,6 +195,12 @@ class _Machine:
             self.written[number] = text
             for memory in (self.apart, self.placed):
                 memory.writers(memory.evaluate(target))[...] = number
+
+    def _is_product(self, statement: ast.stmt) -> bool:
+        """Whether a statement calls `np.dot`, by whatever name: it does not look whether its arrays overlap."""
+        call = getattr(statement, "value", None)
+        function = call.func if isinstance(call, ast.Call) else None
+        return isinstance(function, ast.Name) and self.placed.names.get(function.id) is np.dot
 
     def _execute(self, statement: ast.stmt) -> None:
         for memory in (self.apart, self.placed):
@@ -331,10 +338,6 @@ def _is_call(tree: ast.AST | None, name: str) -> bool:
 def _is_size(tree: ast.AST) -> bool:
     """Whether an expression asks how large an array is, and not for its numbers."""
     return _is_call(tree, "len") or (isinstance(tree, ast.Attribute) and tree.attr in ("shape", "size"))
-
-
-def _is_product(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and _is_call(statement.value, "dot")
 
 
 def _unwritable(array: Array) -> str:
