@@ -183,8 +183,8 @@ def test_the_training_can_be_repeated_by_what_it_says(folder, found):
     (command,) = [line for line in found.words if line.startswith("dotnn train")]
     words = command.replace('"', "").split()[1:]
     assert dotnn(*words, folder=folder).exit_code == 0
-    one, other = (np.load(folder / run / "weights.npz") for run in ("r", "again"))
-    assert all(np.array_equal(one[name], other[name]) for name in one.files)
+    with np.load(folder / "r/weights.npz") as one, np.load(folder / "again/weights.npz") as other:
+        assert all(np.array_equal(one[name], other[name]) for name in one.files)
 
 
 def test_texts_of_the_spec_and_the_data_are_texts(found):
