@@ -218,8 +218,8 @@ NETWORKS = {
   input  x: [3]
   target t: [2]
   h = x -> dense(5, tanh) -> repeat_vector(8)
-  s = stack(h, h * h) -> permute([1, 2, 0]) -> reshape([8, 10])
-  output y = s -> rnn(4, recompute = 4, truncate = 2, reverse = true) -> dense(2)
+  s = stack(h, h -> sigmoid) -> permute([1, 2, 0]) -> reshape([8, 10])
+  output y = s -> rnn(4, recompute = 4, reverse = true) -> dense(2)
   train: mse(y, t)""",
     "recomputed": """
   input  x: [6, 2]
