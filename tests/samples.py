@@ -47,7 +47,7 @@ CALLS = {
     ],
     "stack": ["stack(x, u, v)", "stack(table, table -> tanh, axis = -1)", "stack(x, u, axis = 1) -> dense(3)"],
     "permute": ["table -> permute([1, 0]) -> dense(3)", "IMAGE -> permute([2, 0, 1]) -> conv2d(2, 2)"],
-    "repeat_vector": ["x -> repeat_vector(3) -> rnn(2)"],
+    "repeat_vector": ["x -> repeat_vector(3)", "x -> repeat_vector(3) -> rnn(2)"],
     "select": [
         "select(x -> dense(2), u, v)",
         "select(x -> dense(3), u, v, u -> tanh)",

@@ -80,6 +80,7 @@ DEFINED = {
     "lambda(np, d = 2) = leaky_relu(np, 0.3) / d + elu(np * d)": lambda z: (
         np.where(z > 0, z, 0.3 * z) / 2 + np.where(z > 0, 2 * z, np.expm1(2 * np.minimum(z, 0)))
     ),
+    "shifted(z, a = 1) = leaky_relu(relu(a)) + z": lambda z: 1 + z,
 }
 
 

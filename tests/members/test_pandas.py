@@ -1,12 +1,12 @@
-"""Windows of a series and splits in an order are those that pandas makes, where it is installed."""
+"""Windows of a series and splits in an order are those that pandas makes."""
 
 import numpy as np
+import pandas
 import pytest
 
 from dotnn.running.scripts import load_module
 from dotnn.session import Options, compile_spec
 
-pandas = pytest.importorskip("pandas")
 PAST, AHEAD, COUNT = 4, 2, 157
 SERIES = """
 model S { input past: [4, 2]  target ahead: [2]

@@ -214,6 +214,13 @@ NETWORKS = {
   target t: [6]
   output y = x -> sequence_dropout(30%) -> rnn(6, dropout = 30%, recurrent_dropout = 40%)
   train: mse(y, t)""",
+    "arranged": """
+  input  x: [3]
+  target t: [2]
+  h = x -> dense(5, tanh) -> repeat_vector(8)
+  s = stack(h, h -> sigmoid) -> permute([1, 2, 0]) -> reshape([8, 10])
+  output y = s -> rnn(4, recompute = 4, reverse = true) -> dense(2)
+  train: mse(y, t)""",
     "recomputed": """
   input  x: [6, 2]
   target t: [5]

@@ -390,7 +390,7 @@ def fast_mutant(step: fast.FaultyStep, subject: str) -> Mutant:
 # -------------------------------------------------------------------------------------------------------- summary
 
 
-SAMPLE = 5
+SAMPLE = 4
 """How many mutants of a kind are run where not all of them are: in minutes, not in half an hour."""
 
 Maker = Callable[[], Mutant]

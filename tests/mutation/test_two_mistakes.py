@@ -8,6 +8,8 @@ from mutation.subjects import right_script
 
 from dotnn_runtime.gradcheck import Verdict
 
+OF_A_SIZE = "hard_coded_batch"
+"""A mistake that shows at another size of the batch alone, which is looked for where nothing else is wrong."""
 SOME = 2
 """How many pairs of a kind are tried: `gate.py --pairs` tries all."""
 
@@ -15,7 +17,8 @@ SOME = 2
 @pytest.mark.parametrize("kind", pairs.KINDS)
 def test_two_mistakes_are_both_blamed(kind):
     found = (pair for draw in pairs.drawn(kind) if (pair := draw.pair()) is not None)
-    for pair in itertools.islice(found, SOME):
+    alike = (pair for pair in found if OF_A_SIZE not in (pair.one.operator, pair.other.operator))
+    for pair in itertools.islice(alike, SOME):
         report = pair.check()
         assert report.verdict is Verdict.FAIL
         assert pair.blamed(report) == (True, True), (str(pair), [(b.line, b.name) for b in report.blames])

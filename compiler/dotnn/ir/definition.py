@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dotnn.core.diagnostics import Span
-from dotnn.ir.expr import DIALECTS, Call, Expr, Name, Number, calls, constant, spell, substitute
+from dotnn.ir.expr import DIALECTS, Call, Expr, Name, Number, calls, constant, reads, spell, substitute
 from dotnn.ir.expr.common import common_parts
 
 OPERAND = "z"
@@ -100,9 +100,15 @@ class Definition:
         }
 
     def _function(self, name: str, doc: str, body: Expr, dialect: str) -> Written:
+        numbers = {*self.params}
+
         def text(expr: Expr) -> str:
-            return spell(expr, DIALECTS[dialect], HELPERS, self.params)
+            return spell(expr, DIALECTS[dialect], HELPERS, numbers)
 
         parts, body = common_parts(body)
-        named = tuple((part, text(expr)) for part, expr in parts)
-        return Written(name, (OPERAND, *self.params), doc, named, text(body))
+        named = []
+        for part, expr in parts:
+            named.append((part, text(expr)))
+            if numbers.issuperset(reads(expr)):  # NumPy's choice between numbers would be an array of another precision
+                numbers.add(part)
+        return Written(name, (OPERAND, *self.params), doc, tuple(named), text(body))

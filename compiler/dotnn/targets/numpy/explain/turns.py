@@ -104,7 +104,8 @@ class _Script:
         ]
         body, _ = print_module(tree.Module("", items))
         modules = MODULES | data.modules() | paste.standard_modules([*formulas, *helpers])
-        modules |= {name for name in ("math", "pathlib", "time") if re.search(rf"(?<![\w.\"]){name}\.", body)}
+        modules |= self.training.modules()
+        modules |= {name for name in ("math", "pathlib") if re.search(rf"(?<![\w.\"]){name}\.", body)}
         modules |= {"os"} if one_thread_pays(self.model) else set()
         text, marks = print_module(tree.Module(self._head(sorted(modules)), items))
         first = head_lines({**origin(self.model), **self.draft.facts}, text)
