@@ -70,7 +70,7 @@ def test_the_screen_shows_the_history(folder):
 
 
 def test_a_small_terminal_one_that_shrinks_and_ctrl_c(folder):
-    """All stays in the window, and what was learned until then is kept. A frame that is on its way as it shrinks stays."""
+    """All stays in the window, and what was learned until then is kept. A frame on its way as it shrinks stays."""
     session = begun(folder, 100_000, columns=80, rows=24)
     assert epoch_of(session.until(lambda shown: epoch_of(shown) > 0))
     session.size(40, 12)
