@@ -5,8 +5,9 @@ import ast
 import pytest
 
 from dotnn.codegen import tree
+from dotnn.codegen.lines import all_on_the_page
 from dotnn.codegen.printer import print_module
-from dotnn.codegen.wrap import wrapped
+from dotnn.codegen.wrap import WIDTH, wrapped
 
 LONG = [
     "y = np.concatenate([alpha_one, alpha_two, alpha_three, alpha_four, alpha_five, alpha_six, alpha_seven], axis=-1)",
@@ -52,6 +53,18 @@ def _deeper(text: str, indent: int) -> str:
 @pytest.mark.parametrize("code", LONG)
 def test_lines_fit_the_page(code):
     assert max(map(len, wrapped(code, 4, 110))) <= 110
+
+
+@pytest.mark.parametrize("room", [0, 10, 20, 30, 40, 50])
+def test_statements_that_move_to_the_right_mean_the_same(room):
+    """Some are broken already, between others; each is broken anew where it no longer fits."""
+    codes = [code for code in LONG if not code.startswith("return")]
+    lines = [line for code in codes for line in ["# of (these", *wrapped(code, 4, 100), "    one = ')'  # (two"]]
+    moved = [*all_on_the_page(["if True:", *lines], room)]
+    wanted = "if True:\n" + "\n".join(f"    {code}\n    one = ')'" for code in codes)
+    assert ast.dump(ast.parse("\n".join(moved))) == ast.dump(ast.parse(wanted))
+    wide = max(len(line) for code in codes for line in wrapped(code, 4, WIDTH - room))
+    assert max(map(len, moved)) <= max(WIDTH - room, wide)
 
 
 def test_a_short_line_stays():

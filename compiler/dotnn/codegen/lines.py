@@ -6,6 +6,8 @@ the batch, the cache) is unpacked where it is first needed.
 
 from __future__ import annotations
 
+import ast
+import re
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -255,6 +257,54 @@ def on_the_page(statement: str, room: int) -> list[str]:
     """Return a whole statement, which may be indented, as lines that fit once they are moved right by `room`."""
     code = statement.lstrip(" ")
     return wrap.wrapped(code, len(statement) - len(code), WIDTH - room)
+
+
+NO_CODE = re.compile(r"""(["'])(?:\\.|(?!\1).)*\1|#.*""")
+"""Texts and comments, whose brackets are none."""
+
+
+def all_on_the_page(lines: Iterable[str], room: int) -> Iterator[str]:
+    """Yield lines that fit once they are moved right by `room`; a statement among them may be broken already."""
+    for statement in _statements(lines):
+        if len(statement) > 1 and max(map(len, statement)) <= WIDTH - room:
+            yield from statement
+        else:
+            yield from on_the_page(_joined(statement), room)
+
+
+def _statements(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the lines of one statement after the other: those inside of its brackets belong to it."""
+    some: list[str] = []
+    depth = 0
+    for line in lines:
+        some.append(line)
+        code = NO_CODE.sub("", line)
+        depth += sum(code.count(c) for c in "([{") - sum(code.count(c) for c in ")]}")
+        if not depth:
+            yield some
+            some = []
+
+
+def _joined(statement: Sequence[str]) -> str:
+    """Return the lines of a statement as one, as if it had not been broken."""
+    text, *rest = statement
+    for line in map(str.strip, rest):
+        tight = text.endswith(("(", "[", "{")) or line[0] in ")]}"
+        text += line if tight else f" {line}"
+    return _without_brackets(text) if rest else text
+
+
+def _without_brackets(code: str) -> str:
+    """Return a statement without the brackets around whole sides of it, which it has where it was broken in them."""
+    indent = len(code) - len(code.lstrip())
+    sides = code.lstrip().split(" = ")
+    bare = [s[1:-1].strip().removesuffix(",") if s[0] == "(" and s[-1] == ")" else s for s in sides]
+    written = " = ".join(bare)
+    try:
+        same = ast.dump(ast.parse(written)) == ast.dump(ast.parse(code.lstrip()))
+    except SyntaxError:
+        same = False
+    return " " * indent + written if same else code
 
 
 class Banners:
