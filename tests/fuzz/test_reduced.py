@@ -132,6 +132,16 @@ train { loss = mse(y, t)  optim = mine }""",
 loss own(y, t) = mean((y - t)^2) + max(t) - mean(t)
 model M { input x: [2]  output y = x -> dense(3) }
 train { loss = own(y, 0.5) }""",
+    "a long statement in a loop within a loop, broken before it moves to the right": """
+block Block1() {
+  input  x1: [1]
+  layer s6 = lstm(1, returns = sequence, recompute = 1, recurrent_dropout = 0.7)
+  v8  = x1 -> reshape([1, 1])
+  v10 = v8 -> s6
+  output v15 = v10 -> flatten
+}
+model M { input x: [1]  target t: [1]  output y = Block1(x -> dense(1)) }
+train { loss = mse(y, t) }""",
 }
 
 
