@@ -140,6 +140,13 @@ class Training:
         paths = [path for path in sorted((self.folder / run).rglob("*.*")) if path.name not in OTHERWISE]
         return {str(path.relative_to(self.folder / run)): path.read_bytes() for path in paths}
 
+    def faults(self, run: str, whole: dict[str, bytes]) -> list[str]:
+        """Return what is wrong with a run that is over: files that are not those of the whole one, and what is left."""
+        found = self.files(run)
+        differ = [file for file in {**whole, **found} if found.get(file) != whole.get(file)]
+        told = [f"{run}: {', '.join(differ)} differ"] if differ else []
+        return told + ([f"{run}: {', '.join(left)} left"] if (left := self.left_over(run)) else [])
+
     def left_over(self, run: str) -> list[str]:
         return [path.name for path in (self.folder / run).rglob("*") if ".tmp" in path.name]
 

@@ -118,10 +118,7 @@ def interrupted(name: str, ends: int, seed: int, clock: Clock) -> tuple[int, lis
                 for _ in range(draw.randint(1, min(3, ends - done))):
                     done += trained(training.arguments(run), clock, draw.uniform(0, seconds))
                 trained(training.arguments(run), clock)
-                found = training.files(run)
-                differ = [file for file in {**whole, **found} if found.get(file) != whole.get(file)]
-                wrong += [f"{name}, {run}: {', '.join(differ)} differ"] if differ else []
-                wrong += [f"{name}, {run}: {', '.join(left)} left"] if (left := training.left_over(run)) else []
+                wrong += [f"{name}, {fault}" for fault in training.faults(run, whole)]
                 count += 1
         except (RuntimeError, OSError) as error:
             wrong.append(f"{name}: {error}")

@@ -62,10 +62,7 @@ def killed(name: str, kills: int, seed: int, style: str = "fast", target: str = 
                     moment = draw.randrange(moments)
                     done += training.end(forked(lambda: (die_at(moment), training.work(run))[1]))  # noqa: B023
                 training.end(forked(lambda: training.work(run)))  # noqa: B023
-                found = training.files(run)
-                differ = [file for file in {**whole, **found} if found.get(file) != whole.get(file)]
-                wrong += [f"{name}, {run}: {', '.join(differ)} differ"] if differ else []
-                wrong += [f"{name}, {run}: {', '.join(left)} left"] if (left := training.left_over(run)) else []
+                wrong += [f"{name}, {fault}" for fault in training.faults(run, whole)]
         except (RuntimeError, OSError) as error:
             wrong.append(f"{name}: {error}")
         finally:

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dotnn.codegen import learning_rate, optimizer
 from dotnn.codegen.data import declarations
@@ -213,19 +214,13 @@ class _Loop:
         """Train for a few epochs."""
         rng = np.random.default_rng([seed, 1])
         count = len(next(iter(self.examples.values())))
-        shuffle = self.parts[0].section.train.shuffle
         fixed = np.random.default_rng([seed, 2]).permutation(count)
-        cuts = range(self.size, count, self.size)
         trains = {part.section.name: part.section.train for part in self.parts}
         averages = {name: train.setting("average") for name, train in trains.items()}
         self.averages = {name: Averaged(average) for name, average in averages.items() if average is not None}
         self.plateaus = {s.name: _plateau(self.module, s) for s in (part.section for part in self.parts) if s.watches}
         for epoch in range(1, EPOCHS + 1):
-            if shuffle == "batches":
-                batches = np.split(fixed, cuts)
-                batches = [batches[number] for number in rng.permutation(len(batches))]
-            else:
-                batches = np.split(rng.permutation(count) if shuffle else np.arange(count), cuts)
+            batches = self._batches(fixed, rng)
             self.losses.append(dict.fromkeys([part.section.name for part in self.parts], 0.0))
             seen = self.examples
             if hasattr(self.module, "augment"):
@@ -236,6 +231,15 @@ class _Loop:
                 if part.section.name in self.averages:
                     self.averages[part.section.name].epoch_ended(self._own(part))
             self._observe()
+
+    def _batches(self, fixed: NDArray[np.int_], rng: np.random.Generator) -> list[NDArray[np.int_]]:
+        """Return the rows of the batches of an epoch; `fixed` is the order in which batches are put together once."""
+        shuffle, count = self.parts[0].section.train.shuffle, len(fixed)
+        cuts = range(self.size, count, self.size)
+        if shuffle == "batches":
+            batches = np.split(fixed, cuts)
+            return [batches[number] for number in rng.permutation(len(batches))]
+        return np.split(rng.permutation(count) if shuffle else np.arange(count), cuts)
 
     def _own(self, part: Part) -> Arrays:
         """Return the parameters that a section updates."""
