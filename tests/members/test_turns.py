@@ -228,6 +228,14 @@ train synthetic {{ loss = mse(guess, gradient(h))  updates = [guess] }}
 """.replace("batch = 3", "" if "batch = all" in keys else "batch = 3")
 
 
+def renamed(text, names):
+    """A spec whose values have other names."""
+    return re.sub(rf"\b({'|'.join(names)})\b", lambda match: names[match[1]], text)
+
+
+FUNCTIONS_OF_SCRIPTS = {"h": "forward", "y": "evaluate", "guess": "trained", "x": "learning_rate", "t": "total_loss"}
+
+
 def rows(special):
     rng = np.random.default_rng(5)
     made = {"x": (7, 3), "t": (7, 2)} | ({"m": (7, 1)} if special.startswith("input") else {})
@@ -252,6 +260,17 @@ def test_a_regime_of_turns(name):
     for n, w in runs[0][0].items():
         np.testing.assert_allclose(runs[1][0][n], w, rtol=1e-9, atol=1e-12)
     assert {"upper.loss", "upper.mae", "lower.loss", "synthetic.loss"} <= runs[0][1][-1].keys()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_values_may_be_called_as_functions_of_a_section(style):
+    """What a section's functions are called is no matter of the text that names them."""
+    params, history = module_of(regime("decay"), style).train(dtype=np.float64)
+    found, other = module_of(renamed(regime("decay"), FUNCTIONS_OF_SCRIPTS), style).train(dtype=np.float64)
+    assert list(other) == list(history)
+    for name, w in params.items():
+        layer, _, part = name.partition(".")
+        np.testing.assert_array_equal(found[f"{FUNCTIONS_OF_SCRIPTS[layer]}.{part}"], w)
 
 
 @pytest.mark.parametrize("section", ["train", "train upper"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dotnn.codegen import paste, training
+from dotnn.codegen.called import ONLY
 from dotnn.codegen.definitions import metric_functions
 from dotnn.codegen.heading import headed, header
 from dotnn.codegen.hygiene import Mark, names_of
@@ -84,6 +85,8 @@ def script(draft: Draft) -> str:
         "loss_lines": indented(losses),
         "optimizer": optimizer.context(model.train, stacked=bool(stacked)),
         "regime": training_loop.context(model, distribute),
+        "names": ONLY,
+        "updated": "network.trainable_variables",
         "distribute": distribute,
         "train_call": indented(_train_call(model, distribute)),
         "xla": network.xla,
