@@ -130,9 +130,9 @@ class _Script:
         yield from part.functions
         hands = part.section.model.hands
         more = f", and to {' and '.join(h.of for h in hands)}" if hands else ""
-        yield tree.Prose(LOSS_AND_GRADS.strip("\n").format(name=part.section.name, more=more))
+        yield tree.Prose(common.fitted(LOSS_AND_GRADS.format(name=part.section.name, more=more)))
         if part.renews:
-            yield tree.Prose(TRAINING_PASS.strip("\n").format(name=part.section.name))
+            yield tree.Prose(common.fitted(TRAINING_PASS.format(name=part.section.name)))
 
     def _dispatch(self) -> Iterator[tree.Item]:
         functions = ("forward", "total_loss", "backward")
