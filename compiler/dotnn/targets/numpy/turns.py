@@ -175,7 +175,7 @@ class _Script:
             "samples": any(part.graph.samples for part in self.parts),
             "draws": any(part.graph.draws for part in self.parts),
             "thread_lines": thread_lines(model),
-            **training_context(model, from_one=classes_from_one(model)),
+            **training_context(model, from_one=classes_from_one(model, self.draft.labels)),
             "early": None,
             "predict_dtype": "dtype",
             "predict_setup": [

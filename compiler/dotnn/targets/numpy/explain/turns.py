@@ -80,7 +80,8 @@ class _Script:
 
     def run(self) -> Explained:
         spec = SpecText(self.model)
-        data, command_line = DataWriter(self.model, spec), CommandLine(self.model, self.draft.graph)
+        data = DataWriter(self.model, spec, self.draft.labels)
+        command_line = CommandLine(self.model, self.draft.graph)
         network = [f for part in self.parts for f in self._network(part)]
         formulas = self._formulas(network)
         helpers = paste.needed(self.training.helpers())
