@@ -127,6 +127,27 @@ def test_a_training_reads_its_data_once(cells, target, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("target", TARGETS)
+def test_classes_from_1_in_a_file_that_no_spec_names(target, tmp_path):
+    """`dotnn train` counts them from 0; a script, which has never seen the file, takes none for another class."""
+    without = "".join(line for line in CLASSES.splitlines(keepends=True) if not line.startswith("data"))
+    write(tmp_path, without, KIND)
+    for name, first in {"ones": 1, "zeros": 0}.items():
+        np.savez(tmp_path / f"{name}.npz", x=X, t=KIND - 1 + first)
+    options = TARGETS[target]
+    (tmp_path / "s.py").write_text(compile_spec(str(tmp_path / "s.nn"), options).script)
+    module = load_module(tmp_path / "s.py", None)
+    with pytest.raises((ValueError, IndexError)):
+        module.train(module.load_data(tmp_path / "ones.npz"))
+    more = (None, None, None, "float32", False, False, True)
+    begun = Compilation.read(str(tmp_path / "s.nn"))
+    files = (str(tmp_path / name) for name in ("ones.npz", "zeros.npz"))
+    asked = (Request(options.target or "numpy", None, file, options.style, *more) for file in files)
+    ones, zeros = (prepare(begun, one).parts["train"] for one in asked)
+    np.testing.assert_array_equal(np.asarray(ones["t"]), KIND - 1)
+    np.testing.assert_array_equal(np.asarray(ones["t"]), np.asarray(zeros["t"]))
+
+
+@pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("kind", UNITS)
 def test_a_split_keeps_the_shares_of_a_unit_s_two_classes(kind, target, tmp_path):
     low, high = UNITS[kind][3]

@@ -355,7 +355,12 @@ class _Script:
         ended = tree.assign("history.stopped_by", '"diverged"')
         lost = tree.assign("history.diverged_at", "first_not_finite(params)")
         yield tree.If('history and not math.isfinite(history[-1]["loss"])', (ended, lost))
-        yield tree.Do("note_overflow(history, params, memories)")
+        hiding = [part for part in self.parts if training_loop.hides_overflow(part.graph)]
+        passes = [f"{part.names.own('forward')}(params, rows)[1]" for part in hiding]
+        if passes:
+            yield tree.assign("rows", training_loop.looked_at(self.model))
+        values = f", {' | '.join(passes)}" if passes else ""
+        yield tree.Do(f"note_overflow(history, params, memories{values})")
 
     def _evaluate(self) -> Iterator[tree.Stmt]:
         yield tree.assign("sections", "{}")
