@@ -46,7 +46,8 @@ COMPARISONS = {
 class UpdatePlan:
     """The finished lines: numbers and arrays made once, numbers computed at every update, passes over the arrays.
 
-    `scratch` are the arrays for what is needed on the way, each with its type.
+    `scratch` are the arrays for what is needed on the way, each with its type; passes call them by their names and
+    `of_block`, where they are cut to the block that is passed over.
     """
 
     constants: list[str] = field(default_factory=list)
@@ -56,6 +57,7 @@ class UpdatePlan:
     scratch: dict[str, str] = field(default_factory=dict)
     counts: bool = False
     d_loss: str = "1.0"
+    of_block: str = ""
     functions: set[str] = field(default_factory=set)
 
 
@@ -74,7 +76,7 @@ def plan_update(train: Train) -> UpdatePlan:
     numbers = optimizer.arguments(train)
     changing = {"t", *optimizer.run_lengths(train), *(["lr"] if train.schedule else [])}
     arrays = ["w", "g", *optimizer.slots(train), *(["rates"] if train.setting("rates") else [])]
-    plan = UpdatePlan(arrays=arrays, d_loss=str(numbers["lr"]) if folded else "1.0")
+    plan = UpdatePlan(arrays=arrays, d_loss=str(numbers["lr"]) if folded else "1.0", of_block="_")
     return _UpdateCompiler(plan, numbers, changing, folded or lines).run()
 
 
@@ -119,7 +121,8 @@ class _UpdateCompiler:
             target = line.target if line.target in self.plan.arrays else self.kept(line.target)
             self.assign(target, value)
         text = " ".join(self.plan.passes)
-        self.plan.scratch = {name: dtype for name, dtype in self.plan.scratch.items() if name in text}
+        scratch = self.plan.scratch.items()
+        self.plan.scratch = {name: dtype for name, dtype in scratch if f"{name}{self.plan.of_block}" in text}
         return self.plan
 
     def may_wait(self, index: int, name: str, value: Expr) -> bool:
@@ -140,10 +143,11 @@ class _UpdateCompiler:
 
     def kept(self, name: str) -> str:
         """Return the array of a value that is computed once and used later."""
-        self.inlined[name] = Name(name)
-        self.arrays.add(name)
+        array = f"{name}{self.plan.of_block}"
+        self.inlined[name] = Name(array)
+        self.arrays.add(array)
         self.plan.scratch[name] = "w.dtype"
-        return name
+        return array
 
     def assign(self, target: str, value: Expr) -> None:
         """Compile `target = value` so that the target is overwritten in place."""
@@ -310,7 +314,7 @@ class _UpdateCompiler:
         """Return the scratch array of the present depth: of numbers, or a "mask"."""
         name = f"{kind}_{self.depth}"
         self.plan.scratch[name] = "bool" if kind == "mask" else "w.dtype"
-        return name
+        return f"{name}{self.plan.of_block}"
 
     def call(self, name: str, *arguments: str) -> None:
         """Append one call; its last argument is written, of `copyto` the first."""
