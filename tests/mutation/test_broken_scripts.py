@@ -17,8 +17,8 @@ BROKEN = {
     "an unknown name in forward": (TANH, "dense1 = np.tanh(z)", "NameError: name 'z' is not defined"),
     "shapes that do not fit in forward": ("x @ dense1_W", "dense1_W @ x", "This line stops: ValueError"),
     "a division by zero in the loss": (
-        "return (sigmoid_cross_entropy",
-        "return 1 / 0 * (sigmoid_cross_entropy",
+        "return sigmoid_cross_entropy",
+        "return 1 / 0 * sigmoid_cross_entropy",
         "ZeroDivisionError",
     ),
     "NaN in forward": (TANH, f"{TANH} / (0 * dense1_z)", "dense1 holds NaN or infinity, the first value"),
