@@ -21,6 +21,7 @@ import pytest
 from dotnn.core.diagnostics import CompileError, Source
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
+from dotnn.running.scripts import code_of
 from dotnn.session import Compiled, Options, compile_model, compile_spec
 from dotnn.syntax.parse import parse
 from dotnn_runtime.script.selfcheck import generic_batch
@@ -98,14 +99,14 @@ def as_module(script: str, path: Path) -> ModuleType:
     """A script as a module that lies beside its spec, so that it finds the spec's data."""
     module = ModuleType("generated")
     module.__file__ = str(path.with_suffix(".py"))
-    exec(_code(script, module.__file__), module.__dict__)
+    exec(_code(script), module.__dict__)
     return module
 
 
 @lru_cache(maxsize=128)
-def _code(script: str, file: str) -> CodeType:
+def _code(script: str) -> CodeType:
     """A script's code, which many tests of one spec run."""
-    return compile(script, file, "exec")
+    return code_of(script)
 
 
 def run_program(script: Path, *words: object, folder: Path) -> CompletedProcess[str]:
