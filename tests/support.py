@@ -6,7 +6,7 @@ import shutil
 import sys
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from functools import cache, lru_cache
 from io import StringIO
@@ -78,10 +78,19 @@ def model_of(text: str) -> Model:
     return resolve(parse(source), source)[0]
 
 
+def names_among(words: Iterable[str]) -> list[str]:
+    """Return, in order, the words that the language lets a value be called: all are tried at once, or by halves."""
+    words = sorted(words)
+    if len(words) < 2:
+        return [word for word in words if _are_names(word)]
+    half = len(words) // 2
+    return words if _are_names(*words) else names_among(words[:half]) + names_among(words[half:])
+
+
 @cache
-def is_a_name(word: str) -> bool:
-    """Whether the language lets a value be called so."""
-    spec = f"model M {{ input {word}: [1]  target t: [1]  output y = {word} -> dense(1) }} train {{ loss = mse(y, t) }}"
+def _are_names(*words: str) -> bool:
+    inputs, sums = "  ".join(f"input {word}: [1]" for word in words), " + ".join(words)
+    spec = f"model M {{ {inputs}  target t: [1]  output y = ({sums}) -> dense(1) }} train {{ loss = mse(y, t) }}"
     try:
         model_of(spec)
     except CompileError:
