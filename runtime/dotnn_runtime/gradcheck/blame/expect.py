@@ -72,6 +72,10 @@ class Expectations:
             self._known[event.number] = self._find(event)
         return self._known[event.number]
 
+    def is_plain(self, event: Event) -> bool:
+        """Whether an event should be no cotangent, which scales with the seed, but a slope or a value made again."""
+        return event.number in self.slopes or event.number in self.recomputed
+
     def _find(self, event: Event) -> Expectation | None:
         if event.number in self.slopes:
             return Expectation((self.slopes[event.number],))
@@ -152,9 +156,13 @@ class Expectations:
             if expectation is not None and not expectation.sure and used and event.seeded and event.value is not None:
                 if expectation.met(self.truths, event.value):
                     kept.add(event.site.number)
-                elif self.truths.find(event.value):
+                elif self.has_another_name(event.value):
                     broken.add(event.site.number)
         return len(kept - broken) >= TRUSTED * max(1, len(broken))
+
+    def has_another_name(self, value: Array) -> bool:
+        """Whether a value is right, but perhaps for another name: one factor of h * h alone has none."""
+        return any(target.is_whole or not self.promises.splits_a_use(target) for target in self.truths.find(value))
 
     def is_partial(self, event: Event) -> bool:
         """Whether an event is only a part of what gets its name: all that is made of it is assigned to it again."""
@@ -191,7 +199,7 @@ class Expectations:
         """The events whose very value is returned as a gradient."""
         found: dict[int, Expectation] = {}
         for name, grad in self.run.grads.items() if isinstance(self.run.grads, dict) else ():
-            right = self.run.params.get(name)
+            right = self.run.asked_for.get(name)
             if right is None or right.total is None:
                 continue
             expected = Expectation((Target(right),), sure=True)

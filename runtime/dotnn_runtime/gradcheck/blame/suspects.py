@@ -74,6 +74,8 @@ class _Search:
                 if number in seen or number < self.run_.start_of_backward:
                     continue
                 seen.add(number)
+                if self.state.is_handed_in(dep):
+                    continue
                 if not dep.seeded or not self.state.is_right(dep) or only_reads(dep.site) or self._is_summed(dep):
                     unread.append(dep)
 
@@ -130,6 +132,8 @@ class _Search:
     def _is_known(self, name: str, frame: int) -> bool:
         """Whether a name stands for a right cotangent before the event: a buffer that is filled by now."""
         named = [e for e in self._of_frame.get(frame, ()) if base_name(e.name) == name and e.number < self.event.number]
+        if named and self.state.is_handed_in(named[-1]):
+            return True
         last = named[-1] if named and self.event.stopped is None else None
         return last is not None and last.seeded and self.state.is_right(last) and not only_reads(last.site)
 
@@ -151,7 +155,7 @@ class _Search:
         What is right by its numbers may still be what a function stops at, because of its shape.
         """
         before = self._before(self.state.by_site.get((frame, site.number), []))
-        if before is None:
+        if before is None or (before and all(map(self.state.is_handed_in, before))):
             return False
         if only_reads(site) or (self.event.stopped is not None and site.function == self.event.site.function):
             return True
