@@ -21,6 +21,7 @@ from .assess import Assessment, Wrong
 from .bench import Bench
 from .culprit import Culprit, culprit
 from .fault import Fault
+from .outputs import outputs
 from .scaling import UNSCALED, first_unscaled
 from .stops import where_it_stopped
 from .suspects import doubts
@@ -114,15 +115,19 @@ class Judge:
         return False
 
     def _overridden(self, state: Assessment, wrong: Wrong, fault: Fault) -> bool:
-        """Whether the right value could be handed in for an event."""
-        target = state.best_target(*wrong)
-        if target is None:
-            return False
-        fault.right = fault.right or target
-        self.bench.overrides[wrong.event.place] = target.value
-        if state.expected.is_plain(wrong.event):
-            self.bench.plain.add(wrong.event.place)
-        return True
+        """Whether the right value could be handed in for an event, or all those of a statement that has stopped."""
+        event = wrong.event
+        if event.stopped is not None:
+            given = outputs(state, wrong)
+        else:
+            target = state.best_target(*wrong)
+            given = {event.place: target} if target is not None else {}
+        for place, target in given.items():
+            self.bench.overrides[place] = target.value
+            if state.expected.is_plain(event):
+                self.bench.plain.add(place)
+        fault.right = fault.right or given.get(event.place)
+        return bool(given)
 
 
 def _shown(state: Assessment, site: Site, event: Event) -> Event:

@@ -79,6 +79,13 @@ class Promises:
         exact = tuple(i for i, owner in enumerate(owners) if owner == user)
         return exact or tuple(i for i, owner in enumerate(owners) if owner.startswith(f"{user}_"))
 
+    def uses_in_turn(self, node: Node, loops: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the numbers of the uses in a turn of loops, none outside of all."""
+        made = [
+            self.run.events[self._owners[use.order][1]] if use.order in self._owners else None for use, _ in node.uses
+        ]
+        return tuple(i for i, event in enumerate(made) if loops and event is not None and event.loops == loops)
+
     def splits_a_use(self, target: Target) -> bool:
         """Whether a part of a cotangent is through one factor of h * h, and not through the other."""
         users = [self._owners.get(user.order, ("", -user.order)) for user, _ in target.node.uses]
