@@ -32,7 +32,7 @@ EQUIVALENT = [
     ),
     (
         "doubled_term",
-        r"blocks: return d_x\[.*left:left \+ size\[1\] \+ size\[1\]",
+        r"blocks: return d_x\[.*left:left \+ (left|size\[1\]) \+ size\[1\]",
         "where there is no border on the right, the slice that is too long ends where the array does",
     ),
     ("dropped_term", r"top:-bottom|left:-right", "an index below 0 counts from the end"),
