@@ -24,7 +24,6 @@ EQUIVALENT = [
     ("tie", r"g_dense >= 0, d_g, d_g \* 0\.7", "elu's kink: no convention is documented, either slope would do"),
     (RULE, r"^elu_derivative: np\.where\(z >= 0", "elu's kink: no convention is documented, either slope would do"),
     ("tie", r"p >= 1e-07", "the edge of a clip: no convention is documented, either slope would do"),
-    ("tie", r"t \* y < 0", "the perceptron's kink: no convention is documented, either slope would do"),
     (
         "doubled_term",
         r"(image|groups): seen = x\[:, i:i \+ i \+ rows|blocks: seen = .*j:j \+ j \+ columns",
