@@ -50,6 +50,9 @@ class Promises:
         """Return the values that the name of an event speaks of: those of its turn, and the others."""
         name = event.name.removeprefix("d_").partition(EDGE)[0]
         made = [e for number in self.partners(event.frame) for e in self._forward_events.get((number, name), ())]
+        if not event.loops:  # outside of all loops an array is meant as it is when all of it is written
+            full = {e.frame: e.number for e in made if e.place.is_buffer}
+            made = [e for e in made if e.number >= full.get(e.frame, 0)]
         own = {e.number for e in made if event.loops and e.loops == event.loops}
         return [e for e in made if e.number in own], [e for e in made if e.number not in own]
 

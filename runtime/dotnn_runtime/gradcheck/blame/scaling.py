@@ -26,8 +26,11 @@ def first_unscaled(state: Assessment) -> Event | None:
 
 
 def _is_cotangent(state: Assessment, event: Event) -> bool:
-    """Whether an event comes from the seed, or should; arguments belong to the statement that hands them over."""
-    if event.site.kind == "argument" or state.expected.is_plain(event):
+    """Whether an event comes from the seed, or should.
+
+    Arguments belong to the statement that hands them over, and an array that is not full yet holds anything.
+    """
+    if event.site.kind == "argument" or state.expected.is_plain(event) or state.expected.is_partial(event):
         return False
     return event.seeded or state.expected.of(event) is not None
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
+import numpy as np
+
 from ..tracing.run import Event, Frame
 from ..tracing.weave import Site
 from .assess import Assessment
@@ -76,8 +78,13 @@ class _Search:
                 seen.add(number)
                 if self.state.is_handed_in(dep):
                     continue
-                if not dep.seeded or not self.state.is_right(dep) or only_reads(dep.site) or self._is_summed(dep):
+                if not dep.seeded or not self._is_right(dep) or only_reads(dep.site) or self._is_summed(dep):
                     unread.append(dep)
+
+    def _is_right(self, event: Event) -> bool:
+        """Whether an event is right beyond doubt: zero may be right by itself, and be what is wrong with the rest."""
+        doubtful = self.state.expected.of(event) is None and event.value is not None and not np.any(event.value)
+        return self.state.is_right(event) and not doubtful
 
     def _is_summed(self, dep: Event) -> bool:
         """Whether the event is but a sum of another, of which no name says what it should be."""
@@ -135,7 +142,7 @@ class _Search:
         if named and self.state.is_handed_in(named[-1]):
             return True
         last = named[-1] if named and self.event.stopped is None else None
-        return last is not None and last.seeded and self.state.is_right(last) and not only_reads(last.site)
+        return last is not None and last.seeded and self._is_right(last) and not only_reads(last.site)
 
     @cached_property
     def _of_frame(self) -> dict[int, list[Event]]:
@@ -160,7 +167,7 @@ class _Search:
         if only_reads(site) or (self.event.stopped is not None and site.function == self.event.site.function):
             return True
         named = (e for e in before if base_name(e.name) == name or e.place.key)
-        known = {e.seeded and self.state.is_right(e) for e in named}
+        known = {e.seeded and self._is_right(e) for e in named}
         return known != {True}
 
     def _inside(self, function: str) -> Iterator[Site]:
