@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -152,6 +152,7 @@ class Seen:
     parts     prepared examples of each part;  compared: predictions and targets on the `part` that is held out
     outputs   prepared inputs -> outputs in the network's units
     updates   the norm of the first update of each weight, as a part of the weight's own
+    snapshots  -> (epoch, the parameters after it, float64), of some epochs of the training in ascending order
     """
 
     name: str
@@ -168,6 +169,7 @@ class Seen:
     updates: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     sets: Sequence[str] = ()
+    snapshots: Callable[[], Iterable[tuple[int, Arrays]]] = tuple
 
     @cached_property
     def chosen(self) -> dict[str, Array]:
@@ -179,14 +181,15 @@ class Seen:
     @cached_property
     def trained(self) -> Pass:
         """What the trained network computes for them."""
-        return self._computed(self.params)
+        return self.computed(self.params)
 
     @cached_property
     def fresh(self) -> Pass:
         """What the network computed before the training."""
-        return self._computed(self.start)
+        return self.computed(self.start)
 
-    def _computed(self, params: Arrays) -> Pass:
+    def computed(self, params: Arrays) -> Pass:
+        """Return what the network computes for them with some parameters."""
         rng = np.random.default_rng(self.model.train.seed)  # some networks draw in prediction, too
         with np.errstate(all="ignore"):
             return Pass(self.model, self.graph, run(self.graph, {**params, **self.chosen}, training=False, rng=rng))

@@ -22,6 +22,7 @@ from dotnn.reports.seen import double
 from dotnn.running.preparing import places_of_parts, prepared_again, with_places
 from dotnn.running.run_contents import Kept, check_finished, faults_of_runs, history_of, kept_in, result_of, script_text
 from dotnn.running.scripts import load_module, run_script
+from dotnn.running.snapshots import snapshots_of
 from dotnn.running.spec_files import Arrays, load_examples, load_others, refusals
 from dotnn.session import Compilation
 from dotnn.targets import PROVEN, TARGETS
@@ -37,7 +38,7 @@ class Run:
 
     `begun` is that spec, `kept` what the training has left, `history` a record for each epoch, `result` what
     `metrics.json` says; the parameters `of_files` started from a file. `known` are the
-    prepared parts of the data, where they need not be read again.
+    prepared parts of the data, where they need not be read again; `taken` are snapshots that are in no file.
     """
 
     folder: RunFolder
@@ -48,6 +49,7 @@ class Run:
     result: dict[str, Any]
     of_files: frozenset[str] = frozenset()
     known: Mapping[str, Arrays] | None = None
+    taken: Mapping[int, Arrays] | None = None
 
     @classmethod
     def open(cls, path: str) -> Run:
@@ -93,6 +95,16 @@ class Run:
         if hasattr(self.module, "unit_variance"):
             params = self.module.unit_variance(params, {name: double(a) for name, a in parts["train"].items()})
         return params
+
+    def snapshots(self) -> Iterator[tuple[int, Arrays]]:
+        """Yield some epochs of the training in ascending order, and the parameters after each, in float64.
+
+        Raises `CompileError` for a damaged one.
+        """
+        with faults_of_runs():
+            found = snapshots_of(self.folder, self.module) if self.taken is None else self.taken.items()
+            for epoch, params in found:
+                yield epoch, {name: w.astype(float) for name, w in params.items()}
 
     @property
     def spec_path(self) -> str:

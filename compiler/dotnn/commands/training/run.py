@@ -29,6 +29,7 @@ from dotnn.running.feeding import fed_input
 from dotnn.running.resume import Saving, prepare_saving, resumed_folder, say_where_it_continues
 from dotnn.running.run_files import run_errors, run_path, write_inputs, write_results
 from dotnn.running.scripts import load_module
+from dotnn.running.snapshots import KEY, Snapshots
 from dotnn.running.spec_files import refusals
 from dotnn.session import Compilation
 from dotnn.targets import TARGETS, Target
@@ -102,6 +103,7 @@ def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
             "data": asked.data,
             "examples": digest_of(ready.examples),
         }
+        settings |= {KEY: asked.snapshots} if asked.snapshots else {}
         settings |= {"init_from": asked.init_from} if asked.init_from else {}
         fed = fed_input(ready.model, ready.examples)
         settings |= {"fed": asdict(fed)} if fed is not None else {}
@@ -124,7 +126,8 @@ def _run(
     model, examples = ready.model, ready.examples
     metric, better = leading_metric(model.train)
     progress = TrainingProgress(model.train.epochs, title=model.name, quiet=quiet, metric=metric, better=better)
-    epoch_ends = EpochEnds(progress, saving.save)
+    snapshots = Snapshots.of(saving.folder, model, asked.snapshots)
+    epoch_ends = EpochEnds(progress, snapshots.save, saving.save)  # what goes on from a checkpoint has them, too
     options = {"epochs": model.train.epochs, "seed": seed_of(model, asked), "dtype": asked.precision}
     try:
         with refusals(model), progress, epoch_ends, np.errstate(all="ignore"):

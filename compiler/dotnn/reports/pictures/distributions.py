@@ -39,20 +39,21 @@ def draw_layers(title: str, found: Sequence[Layer], params: Arrays) -> str:
     for row, layer in enumerate(layers):
         top = TOP + ROW * row
         text(root, LEFT, top + 12, layer.name, "head")
-        for column, values in enumerate(_columns(params, layer)):
+        for column, values in enumerate(columns_of(params, layer)):
             if values is not None and values.size:
                 hint = f"{COLUMNS[column]} of {layer.name}: {_summary(values)}"
                 _histogram(group(root, hint), LEFT + column * (WIDTH + GAP), top + 20, values)
     return text_of(root)
 
 
-def _columns(params: Arrays, layer: Layer) -> tuple[Array | None, ...]:
+def columns_of(params: Arrays, layer: Layer) -> tuple[Array | None, ...]:
+    """Return w, z, a and δ of a layer as `COLUMNS` names them, None for what it does not have."""
     weights = [np.ravel(params[name]) for name in layer.weights]
     return (np.concatenate(weights) if weights else None, layer.z, layer.a, layer.d)
 
 
 def _words(params: Arrays, layer: Layer) -> str:
-    pairs = zip(COLUMNS, _columns(params, layer), strict=True)
+    pairs = zip(COLUMNS, columns_of(params, layer), strict=True)
     return ", ".join(f"{symbol} {_summary(values)}" for symbol, values in pairs if values is not None and values.size)
 
 
