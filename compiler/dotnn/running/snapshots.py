@@ -84,8 +84,20 @@ def snapshots_of(folder: RunFolder, module: ModuleType) -> Iterator[tuple[int, M
     Those that somebody has deleted are left out. Raises `DataError` for one that is damaged.
     """
     shapes, network = weight_shapes(module), getattr(module, "MODEL", "")
-    numbers = (re.fullmatch(r"epoch(\d+)\.npz", name) for name in folder.files)
+    numbers = (re.fullmatch(r"epoch([1-9]\d*)\.npz", name) for name in folder.files)
     for epoch in sorted(int(number[1]) for number in numbers if number):
         path = folder.path / snapshot_file(epoch)
         if path.is_file():
             yield epoch, load_weights(path, shapes, network)
+
+
+def keep_first(folder: RunFolder, model: Model, first: Mapping[str, np.ndarray]) -> None:
+    """Write what a training begins with that has it from elsewhere: it cannot be drawn again, and may be gone."""
+    save_weights(folder.claim(snapshot_file(0)), dict(first), network_identity(model))
+
+
+def first_of(folder: RunFolder, module: ModuleType) -> dict[str, np.ndarray] | None:
+    """Return what `keep_first` has written, None for a run that began with drawn weights. Raises `DataError`."""
+    if snapshot_file(0) not in folder.files:
+        return None
+    return load_weights(folder.path / snapshot_file(0), weight_shapes(module), getattr(module, "MODEL", ""))

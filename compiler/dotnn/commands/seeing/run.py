@@ -22,7 +22,7 @@ from dotnn.reports.seen import double
 from dotnn.running.preparing import places_of_parts, prepared_again, with_places
 from dotnn.running.run_contents import Kept, check_finished, faults_of_runs, history_of, kept_in, result_of, script_text
 from dotnn.running.scripts import load_module, run_script
-from dotnn.running.snapshots import snapshots_of
+from dotnn.running.snapshots import first_of, snapshots_of
 from dotnn.running.spec_files import Arrays, load_examples, load_others, refusals
 from dotnn.session import Compilation
 from dotnn.targets import PROVEN, TARGETS
@@ -84,7 +84,13 @@ class Run:
         return next((w.dtype for w in self.kept.params.values()), np.dtype(float))
 
     def start(self, parts: Mapping[str, Arrays]) -> Arrays:
-        """Return the parameters with which the training began, in float64; `parts` is its data."""
+        """Return the parameters with which the training began, in float64; `parts` is its data.
+
+        Raises `CompileError` where they were another run's, and what is kept of them is damaged.
+        """
+        with faults_of_runs():
+            if (first := first_of(self.folder, self.module)) is not None:
+                return {name: double(w) for name, w in first.items()}
         seed = self.folder.manifest.get("seed")
         seed = seed if isinstance(seed, int) else self.model.train.seed
         params: Arrays = self.module.init_params(seed, np.float64)

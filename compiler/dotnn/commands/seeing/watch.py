@@ -48,7 +48,7 @@ def watched(
     model, precision = begun.model, precision or PROVEN.precisions[0]
     module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_watched", model.source.path)
     seed, dtype = model.train.seed if seed is None else seed, np.dtype(precision).type
-    folder = RunFolder(Path(model.name), {"seed": seed, "precision": precision})
+    folder = RunFolder(Path(model.name), {"files": [], "seed": seed, "precision": precision})
     with refusals(model), np.errstate(all="ignore"):
         parts, scaling = module.prepare(dict(raw), dtype)
 

@@ -29,7 +29,7 @@ from dotnn.running.feeding import fed_input
 from dotnn.running.resume import Saving, prepare_saving, resumed_folder, say_where_it_continues
 from dotnn.running.run_files import run_errors, run_path, write_inputs, write_results
 from dotnn.running.scripts import load_module
-from dotnn.running.snapshots import KEY, Snapshots
+from dotnn.running.snapshots import KEY, Snapshots, keep_first
 from dotnn.running.spec_files import refusals
 from dotnn.session import Compilation
 from dotnn.targets import TARGETS, Target
@@ -83,6 +83,8 @@ def train_prepared(ready: Prepared, asked: Request, path: Path) -> Done:
             stack.enter_context(locked(path))
             saving = _opened(path, ready, asked)
             module = _written(saving, ready, TARGETS[asked.target])
+            if ready.first is not None:
+                keep_first(saving.folder, ready.model, ready.first)
         quiet = say_where_it_continues(saving, ready.model.train.epochs) or asked.as_json
         started = time.perf_counter()
         params, history = _run(module, ready, asked, saving, quiet=quiet)
