@@ -10,6 +10,7 @@ from dotnn.reports.drawing.marks import Array, figure
 from dotnn.reports.pictures.base import Picture
 from dotnn.reports.seen import Arrays, Layer, Seen
 from dotnn_runtime.pictures.draw import Element, box, group, path, segment, text
+from dotnn_runtime.pictures.scale import SAME
 from dotnn_runtime.pictures.style import STYLE
 from dotnn_runtime.pictures.svg import frame, text_of
 
@@ -61,9 +62,10 @@ def _summary(values: Array) -> str:
     finite = values[np.isfinite(values)]
     if not finite.size:
         return "not finite"
-    zeros = np.mean(finite == 0)
+    zeros, mean = np.mean(finite == 0), finite.mean()
     more = f", {zeros:.0%} zeros" if zeros >= 0.005 else ""
-    return f"mean {figure(finite.mean())}, deviation {figure(finite.std())}{more}"
+    mean = 0.0 if abs(mean) <= SAME * np.abs(finite).max() else mean  # what is left of a sum of 0 is rounding
+    return f"mean {figure(mean)}, deviation {figure(finite.std())}{more}"
 
 
 def _histogram(root: Element, left: float, top: float, values: Array) -> None:
@@ -72,7 +74,7 @@ def _histogram(root: Element, left: float, top: float, values: Array) -> None:
         text(root, left, top + HEIGHT / 2, "not finite", "small")
         return
     low, high = float(finite.min()), float(finite.max())
-    if high - low <= 1e-12 * max(abs(low), abs(high)):  # rounding, or nothing: one column in the middle
+    if high - low <= SAME * max(abs(low), abs(high)):  # rounding, or nothing: one column in the middle
         low, high = low - (abs(low) or 1), high + (abs(high) or 1)
     counts, _ = np.histogram(finite, BINS, (low, high))
     step, largest, bottom = WIDTH / BINS, counts.max(), top + HEIGHT
