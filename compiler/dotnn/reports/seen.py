@@ -45,6 +45,15 @@ class Classes:
         """The class with the highest score, the first of equal ones."""
         return np.asarray(self.scores.argmax(axis=1))
 
+    @property
+    def reading(self) -> str:
+        """Which values of a single unit mean which class, and which number of the target each is; "" for several."""
+        if self.positive < 0:
+            return ""
+        limit, numbers = ("0.5", ("0", "1")) if self.probable else ("0", ("-1", "1"))
+        no, yes = (label if label == n else f"{label} ({n})" for label, n in zip(self.labels, numbers, strict=True))
+        return f"{self.output} above {limit}: {self.target} is {yes}, else {no}"
+
     def calibration(self, weights: Array | None) -> Calibration:
         """Return how often the positive class is right, else the predicted one, for each tenth of its probability."""
         if self.positive >= 0:

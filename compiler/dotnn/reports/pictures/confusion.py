@@ -44,7 +44,9 @@ def _words(one: Classes) -> str:
     wrong = [(int(n), i, j) for (i, j), n in np.ndenumerate(counts) if i != j and n]
     wrong.sort(reverse=True)
     listed = ", ".join(f"{n} of {one.labels[i]} taken for {one.labels[j]}" for n, i, j in wrong[:8])
-    return f"{one.output} against {one.target}: {np.trace(counts)} of {counts.sum()} right{', ' * bool(listed)}{listed}"
+    read = f" ({one.reading})" if one.reading else ""
+    right = f"{np.trace(counts)} of {counts.sum()} right"
+    return f"{one.output} against {one.target}: {right}{', ' * bool(listed)}{listed}{read}"
 
 
 def _cell(one: Classes) -> float:
@@ -54,8 +56,10 @@ def _cell(one: Classes) -> float:
 
 def _matrix(root: Element, one: Classes, left: float, top: float) -> None:
     counts, labels, cell = _counts(one), one.labels, _cell(one)
-    text(root, 16, top + 22, f"{one.output} against {one.target}", "head")
-    text(root, left, top + 44, "predicted")
+    text(root, 16, top + 16, f"{one.output} against {one.target}", "head")
+    if one.reading:
+        text(root, 16, top + 30, one.reading, "small")
+    text(root, left, top + 50, "predicted")
     text(root, 16, top + TOP - 12, "true")
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     colours = 1 - np.eye(len(labels), dtype=int)
