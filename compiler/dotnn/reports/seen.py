@@ -19,6 +19,7 @@ from dotnn_runtime.merit.calibration import Calibration, calibration
 
 Array = np.ndarray
 Arrays = Mapping[str, Array]
+PARTS = {"train": "training part", "val": "validation part", "test": "test part"}
 LOOKED_AT = 256
 """So many examples of the training part are looked at, spread evenly over it."""
 

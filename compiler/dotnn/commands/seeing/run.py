@@ -29,8 +29,6 @@ from dotnn.targets import PROVEN, TARGETS
 from dotnn_runtime.run_folder import RunFolder
 from dotnn_runtime.script.digest import digest_of
 
-PARTS = {"train": "training part", "val": "validation part", "test": "test part"}
-
 
 @dataclass(frozen=True)
 class Run:
@@ -57,7 +55,7 @@ class Run:
         with faults_of_runs():
             folder = RunFolder.open(path)
             check_finished(folder)
-            begun, of_files = _without_files(Compilation.read(str(folder.path / "spec.nn"), _settings(folder)))
+            begun, of_files = _without_files(_begun(folder))
             module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_seen")
             kept = kept_in(folder, module)
             run = cls(folder, begun, module, kept, history_of(folder), result_of(folder), of_files)
@@ -112,10 +110,15 @@ class Run:
             for epoch, params in found:
                 yield epoch, {name: w.astype(float) for name, w in params.items()}
 
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """How its script was compiled: `spec`, as the command line named it, `target`, `style`, `epochs` if given."""
+        return read_heading(script_text(self.folder))
+
     @property
     def spec_path(self) -> str:
         """The spec that it was trained from, as the command line named it."""
-        return str(read_heading(script_text(self.folder)).get("spec", ""))
+        return str(self.facts.get("spec", ""))
 
     def parts(self, data: str | None = None) -> Mapping[str, Arrays]:
         """Return the parts of the data that it was trained on, prepared anew: "train", "val", "test".
@@ -180,6 +183,13 @@ class Run:
         message = f"the data that {self.name} was trained on are not there: {path}"
         help = "give the command in the folder of the training, or name the data: --data PATH"
         raise CompileError([Diagnostic("NN406", message, help=help)])
+
+
+def _begun(folder: RunFolder) -> Compilation:
+    """Return the compilation of the spec of a run, as it was set, with as many epochs as were asked for."""
+    begun = Compilation.read(str(folder.path / "spec.nn"), _settings(folder))
+    epochs = read_heading(script_text(folder)).get("epochs")
+    return begun.with_epochs(epochs) if isinstance(epochs, int) else begun
 
 
 def _settings(folder: RunFolder) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from dotnn.reports.drawing.marks import draw_shades
 from dotnn.reports.pictures.base import Picture
-from dotnn.reports.seen import Classes, Seen
+from dotnn.reports.seen import PARTS, Classes, Seen
 from dotnn_runtime.merit.classes import confusion_matrix
 from dotnn_runtime.pictures.draw import LETTER, Element, text
 from dotnn_runtime.pictures.style import SHADES, STYLE
@@ -24,7 +24,7 @@ def draw(seen: Seen) -> str:
     heights = [TOP + _cell(one) * len(one.labels) + 30 for one in found]
     width = max(420.0, room + max(_cell(one) * len(one.labels) for one in found) + 30)
     title = f"{seen.model.name}: which classes are taken for which"
-    described = f"the {seen.part} part: " + "; ".join(_words(one) for one in found)
+    described = f"the {PARTS[seen.part]}: " + "; ".join(_words(one) for one in found)
     root = frame(f"{width:.0f}", f"{30 + sum(heights):.0f}", title=title, description=described, style=STYLE)
     text(root, 16, 24, title, "title")
     top = 30.0
