@@ -84,7 +84,7 @@ def _strange_lines(
     if wrong:
         yield script.structure.defined_at(wrong).line, f"{wrong} is not what the spec says it is.", ""
     if script.structure.step is not None:
-        found = first_strange_statement(script, steps, examples, {*values, *ours})
+        found = first_strange_statement(script, steps, examples, {*values, *ours, *step.batch})
         if found is not None:
             yield found.note.line, found.sentence, found.name
         note = first_strange_value(script, step, {**values, **ours})
