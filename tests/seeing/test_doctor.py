@@ -199,6 +199,38 @@ def test_fixes_can_be_tried_by_set():
     assert "gradient_flow" not in found(watched(begun, data(0), 0))
 
 
+TRIED = """
+params { lr = 0.01  act = tanh  bias = zeros  start = xavier  depth = 1 }
+model M {
+  input x: [4]  target k: class[3]
+  h = x -> repeat(depth, dense(8, act, bias_init = bias, init = start))
+  output p = h -> dense(3, softmax, init = start)
+}
+train { loss = cross_entropy(p, k)  optim = adam(lr)  batch = 16  epochs = 12 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("planted", "sets", "wanted"),
+    [
+        ("symmetry", ["start=zeros"], "start=xavier"),
+        ("saturation", ["start=normal(100)"], "start=xavier"),
+        ("gradient_flow", ["act=sigmoid", "depth=10"], "act=relu"),
+        ("learning_rate", ["lr=10"], "lr=1"),
+        ("dead_units", ["act=relu", "bias=constant(-100)"], "act=leaky_relu"),
+    ],
+)
+def test_a_fix_takes_the_place_of_what_the_run_was_set_to(planted, sets, wanted):
+    """It replaces a --set of the run; of two parameters of 0 it is that of the weights which is to change."""
+    begun = compiled(TRIED, sets=sets)
+    (fault,) = [f for f in diagnosis(watched(begun, data(0), 0)) if f.finding == planted]
+    assert fault.fix.endswith(f": --set {wanted}")
+    name = wanted.partition("=")[0]
+    tried = [*(text for text in sets if not text.startswith(f"{name}=")), wanted]
+    if planted in ("symmetry", "saturation"):
+        assert planted not in found(watched(compiled(TRIED, sets=tried), data(0), 0))
+
+
 def test_a_run_is_opened_as_it_was_set(tmp_path):
     """What `--set` was given is part of the network: a word of the library as well as a number."""
     x, k = data(0).values()
