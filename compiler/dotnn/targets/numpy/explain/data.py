@@ -104,7 +104,7 @@ class DataWriter:
         files = (source, *self.data.files.values())
         singles = {module for file in files for name in file.formats for module in file.reader(name).modules}
         packed = {"gzip"} if source.entry.table and source.path.endswith(".gz") else set()
-        return {"pathlib", *source.entry.modules, *packed, *singles}
+        return {*source.entry.modules, *packed, *singles}
 
     # ------------------------------------------------------------------------------------------------------- load
 
@@ -149,7 +149,7 @@ class DataWriter:
             return
         if source.entry.converted:
             yield tree.Note(source.command(self.model))
-        own = f"path or pathlib.Path(__file__).parent / {literal(source.file)}"
+        own = f"path or os.path.join(os.path.dirname(__file__), {literal(source.file)})"
         if source.entry.table:
             yield tree.assign("path", own)
             read = f"{source.entry.function}(path, {{}})"

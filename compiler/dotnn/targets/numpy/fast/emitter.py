@@ -1,5 +1,5 @@
-"""Writing the step as the placement has it. `kernels` has how an op is written here; an op without a kernel is written
-in its explain form, through views with the batch in front."""
+"""Writing the step as the placement has it. `kernels` has how an op is written here; a line that is neither
+that nor a formula is written in its explain form, through views with the batch in front."""
 
 from __future__ import annotations
 

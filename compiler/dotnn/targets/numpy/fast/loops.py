@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dotnn.codegen.lines import commented, indented, with_comment
 from dotnn.codegen.wrap import INDENT, WIDTH
+from dotnn.ir.expr import Expr
 from dotnn.ir.node import Node, Value
 from dotnn.passes.reverse import whole_name
 from dotnn.targets.numpy.fast.arrays import like, new_array
@@ -20,7 +21,7 @@ from dotnn.targets.numpy.fast.kernels import kernel_in_loop
 from dotnn.targets.numpy.fast.placement.places import StepPlace
 from dotnn.targets.numpy.fast.placement.sequences import is_row
 from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
-from dotnn.targets.numpy.fast.plan import STEP, WORD
+from dotnn.targets.numpy.fast.plan import STEP, WORD, WriteSlope
 
 if TYPE_CHECKING:
     from dotnn.targets.numpy.fast.emitter import FastEmitter
@@ -224,25 +225,23 @@ class LoopWriter:
         """Append a statement to the body of the loop."""
         self.lines += commented(line, comment, STEP + INDENT)
 
-    def slope(self, value: Value, *lines: str, dtype: str = "dtype") -> str:
-        """Return the name of f'(z), computed by `lines` from the value `{a}` into the array `{slope}`.
+    def slope(self, value: Value, formula: Expr, write: WriteSlope, dtype: str) -> str:
+        """Return the name of a slope, a formula of a value, "" where it is not there for all steps already.
 
-        Where a step is small, it is computed for all steps at once, before the loop.
+        Where a step is small, it is computed before the loop.
         """
         place = self.placed.place(value)
-        if place.piece is not None and value.id in self.body.sequences and value.type.example[0] <= SMALL:
-            dims = (self.loop.steps, *like(value))
-            whole, _ = self.e.workspace(f"{whole_name(value)}_slopes", dims, ("slopes", value.id, dtype), dtype=dtype)
-            all_steps = self.e.bind(f"{whole_name(value)}_all", self.e.piece(place.piece))
-            new = [line.format(a=all_steps, slope=whole) for line in lines]
-            self.before += [line for line in new if line not in self.before]
-            name = self.e.step_name(f"{value.name}_slope", (value.id, whole))
-            self.pieces[name] = whole
-            return name
-        slope = self.e.scratch("slope", *value.type.example, "size", dtype=dtype)
-        for line in lines:
-            self.run(line.format(a=self.name(value), slope=slope))
-        return slope
+        if place.piece is None or value.id not in self.body.sequences or value.type.example[0] > SMALL:
+            return ""
+        dims = (self.loop.steps, *like(value))
+        whole, written = self.e.workspace(
+            f"{whole_name(value)}_slopes", dims, ("slopes", value.id, formula), dtype=dtype
+        )
+        if not written:
+            self.before += write(self.e.bind(f"{whole_name(value)}_all", self.e.piece(place.piece)), whole, dims)
+        name = self.e.step_name(f"{value.name}_slope", (value.id, whole))
+        self.pieces[name] = whole
+        return name
 
     def scratch_like(self, hint: str, value: Value, dtype: str = "dtype") -> str:
         """Return the name of a scratch array for a value of the step."""
