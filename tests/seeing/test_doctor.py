@@ -100,6 +100,30 @@ model M { input x: [3]  target t: [1]  output y = x -> dense(1) }
 data { x = [[0, 0, 0]]  t = [[0]]  split = split(train = 60%, test = 40%) }
 train { loss = mse(y, t)  optim = adam(0.01)  epochs = 2 }
 """
+CODED = """
+model M { input x: [3]  target k: class[4]  output y = x -> dense(4, softmax) }
+data { x = [[0, 0, 0]]  k = [0]  split = split(train = 60%, test = 40%) }
+train { loss = cross_entropy(y, k)  optim = adam(0.01)  epochs = 2 }
+"""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_a_column_that_parts_several_classes_is_a_leak(one_hot, seed):
+    """Whatever number stands for each of them; but not where one of the classes lies across others."""
+    rng = np.random.default_rng(seed)
+    begun = compiled(CODED.replace("class[4]", "[4]").replace("[0]", "[[1, 0, 0, 0]]") if one_hot else CODED)
+    k = np.arange(120) % 4
+    x = rng.standard_normal((120, 3)) + k[:, None]
+    t = np.eye(4)[k] if one_hot else k
+    assert "leak" not in found(watched(begun, {"x": x, "k": t}, seed))
+    x[:, 1] = np.array([7.0, -2.0, 30.0, 1.0])[k] + 0.4 * rng.random(120)
+    (fault,) = [f for f in diagnosis(watched(begun, {"x": x, "k": t}, seed)) if f.finding == "leak"]
+    assert "number 1 of x" in fault.message
+    x[k == 2, 1] -= 30 * rng.random(30)  # down to the others
+    assert "leak" not in found(watched(begun, {"x": x, "k": t}, seed))
+
+
 TABLE = """
 model M { input x: [3]  target k: class[2]  output p = x -> dense(4, tanh) -> dense(2, softmax) }
 data { source = csv("d.csv", x = [a, b, c], k = k) }
