@@ -82,6 +82,7 @@ def prepare(begun: Compilation, asked: Request) -> Prepared:
     if asked.resume:
         check_resumable(asked.run_dir, begun.model)
     examples, labels = load_examples(begun.model, asked.data)
+    begun.labels = labels if asked.data is None else None  # of another file than the spec's, they tell nothing of that
     parts = _parts(begun, examples)
     _warn_of_batches_of_one(begun.model, len(next(iter(parts["train"].values()))))
     begun.large = is_large(sum(array.nbytes for array in examples.values()))
