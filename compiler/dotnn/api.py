@@ -253,11 +253,13 @@ def train(
     epochs: int | None = None,
     seed: int | None = None,
     precision: str = "",
+    snapshots: int = 0,
     **settings: object,
 ) -> Trained:
     """Train on raw arrays by name, on a file, or on the spec's own data; nothing is written.
 
-    `precision` is "float32" or "float64". Raises `CompileError` where the data do not fit.
+    `precision` is "float32" or "float64". The weights after so many `snapshots` of the epochs are what
+    `picture("evolution")` is drawn of. Raises `CompileError` where the data do not fit.
     """
     from dotnn.commands.seeing.watch import watched
     from dotnn.running.given import arrays_of, check_name
@@ -272,7 +274,7 @@ def train(
     else:
         raw, labels = load_examples(of.begun.model, None if data is None else str(data))
     begun = of.begun if epochs is None else of.begun.with_epochs(epochs)
-    return Trained(watched(begun, raw, labels, seed=seed, precision=precision))
+    return Trained(watched(begun, raw, labels, seed=seed, precision=precision, snapshots=snapshots))
 
 
 def _refuse_ensemble(begun: Compilation) -> None:

@@ -71,7 +71,7 @@ def explain_script(draft: Draft) -> Explained:
 class _Script:
     def __init__(self, draft: Draft) -> None:
         self.model, self.graph, self.facts, self.values = draft.model, draft.graph, draft.facts, draft.values
-        self.large = draft.large
+        self.large, self.labels = draft.large, draft.labels
 
     def run(self) -> Explained:
         writer = NetworkWriter(self.model, self.graph)
@@ -84,7 +84,7 @@ class _Script:
         size = chunk(self.graph) if by_rows and not self.graph.samples else 0
         trained = Trained(section, self.graph, network, writer.spec, size)
         training = TrainingWriter(self.model, [trained])
-        data = DataWriter(self.model, writer.spec, by_rows=by_rows)
+        data = DataWriter(self.model, writer.spec, self.labels, by_rows=by_rows)
         command_line = CommandLine(self.model, self.graph)
         formulas = self._formulas([*network.parts, *network.functions, *([renewal] if renewal else [])])
         state: list[tree.Item] = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []

@@ -79,7 +79,8 @@ class _Script:
 
     def run(self) -> Explained:
         spec = SpecText(self.model)
-        data, command_line = DataWriter(self.model, spec), CommandLine(self.model, self.draft.graph)
+        data = DataWriter(self.model, spec, self.draft.labels)
+        command_line = CommandLine(self.model, self.draft.graph)
         network = [f for part in self.parts for f in self._network(part)]
         formulas = self._formulas(network)
         helpers = paste.needed(self.training.helpers())
@@ -127,9 +128,9 @@ class _Script:
         yield from part.functions
         hands = part.section.model.hands
         more = f", and to {' and '.join(h.of for h in hands)}" if hands else ""
-        yield tree.Prose(LOSS_AND_GRADS.strip("\n").format(name=part.section.name, more=more))
+        yield tree.Prose(common.fitted(LOSS_AND_GRADS.format(name=part.section.name, more=more)))
         if part.renews:
-            yield tree.Prose(TRAINING_PASS.strip("\n").format(name=part.section.name))
+            yield tree.Prose(common.fitted(TRAINING_PASS.format(name=part.section.name)))
 
     def _dispatch(self) -> Iterator[tree.Item]:
         functions = ("forward", "total_loss", "backward")
