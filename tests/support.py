@@ -6,7 +6,7 @@ import shutil
 import sys
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from functools import cache, lru_cache
 from io import StringIO
@@ -21,6 +21,7 @@ import pytest
 from dotnn.core.diagnostics import CompileError, Source
 from dotnn.model.model import Model
 from dotnn.model.resolve import resolve
+from dotnn.running.scripts import code_of
 from dotnn.session import Compiled, Options, compile_model, compile_spec
 from dotnn.syntax.parse import parse
 from dotnn_runtime.script.selfcheck import generic_batch
@@ -77,10 +78,19 @@ def model_of(text: str) -> Model:
     return resolve(parse(source), source)[0]
 
 
+def names_among(words: Iterable[str]) -> list[str]:
+    """Return, in order, the words that the language lets a value be called: all are tried at once, or by halves."""
+    words = sorted(words)
+    if len(words) < 2:
+        return [word for word in words if _are_names(word)]
+    half = len(words) // 2
+    return words if _are_names(*words) else names_among(words[:half]) + names_among(words[half:])
+
+
 @cache
-def is_a_name(word: str) -> bool:
-    """Whether the language lets a value be called so."""
-    spec = f"model M {{ input {word}: [1]  target t: [1]  output y = {word} -> dense(1) }} train {{ loss = mse(y, t) }}"
+def _are_names(*words: str) -> bool:
+    inputs, sums = "  ".join(f"input {word}: [1]" for word in words), " + ".join(words)
+    spec = f"model M {{ {inputs}  target t: [1]  output y = ({sums}) -> dense(1) }} train {{ loss = mse(y, t) }}"
     try:
         model_of(spec)
     except CompileError:
@@ -98,14 +108,14 @@ def as_module(script: str, path: Path) -> ModuleType:
     """A script as a module that lies beside its spec, so that it finds the spec's data."""
     module = ModuleType("generated")
     module.__file__ = str(path.with_suffix(".py"))
-    exec(_code(script, module.__file__), module.__dict__)
+    exec(_code(script), module.__dict__)
     return module
 
 
 @lru_cache(maxsize=128)
-def _code(script: str, file: str) -> CodeType:
+def _code(script: str) -> CodeType:
     """A script's code, which many tests of one spec run."""
-    return compile(script, file, "exec")
+    return code_of(script)
 
 
 def run_program(script: Path, *words: object, folder: Path) -> CompletedProcess[str]:

@@ -4,6 +4,8 @@ import ast
 import subprocess
 
 import pytest
+from members import test_turns
+from reliability import trainings
 from samples import LAYERS_TOGETHER, loss_settings, loss_spec
 from support import model_of, specs_for
 
@@ -18,9 +20,10 @@ RULES = ["--select", "E,F,I,B,UP", "--ignore", "E402", "--line-length", str(WIDT
 
 
 def sample_specs() -> list[str]:
-    """Every layer, and every loss with every kind of target."""
+    """Every layer, every loss with every kind of target, and every regime of a training, of one section and several."""
     losses = [loss_spec(f"{name}(y, t)", target, stage) for name, target, stage in loss_settings()]
-    return [*LAYERS_TOGETHER.values(), *losses]
+    regimes = [*(one.spec for one in trainings.REGIMES.values()), *map(test_turns.regime, test_turns.REGIMES)]
+    return [*LAYERS_TOGETHER.values(), *losses, *regimes]
 
 
 def scripts(options: Options) -> dict[str, str]:

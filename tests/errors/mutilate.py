@@ -3,6 +3,7 @@
 import ast
 import random
 import re
+from functools import cache
 
 from fuzz.grow import spec
 from support import ROOT, SPECS
@@ -16,27 +17,42 @@ from dotnn.session import Options, compile_model
 from dotnn.syntax.parse import parse
 
 FILES = sorted([*SPECS.glob("*.nn"), *(ROOT / "tests" / "errors" / "cases").rglob("*.nn")])
-TEXTS = [p.read_text(encoding="utf-8", errors="replace") for p in FILES if p.stat().st_size < 3000]
 MODEL = "model M { input x: [2]  target t: [1]  output y = x -> dense(1) }\ntrain { loss = mse(y, t) }\n"
-WHOLE = [p.read_text(encoding="utf-8") for p in sorted(SPECS.glob("*.nn")) if p.stat().st_size < 3000]
-WHOLE += [f"{library(name)[1].text}\n{MODEL}" for name in libraries()]
-WHOLE += [spec(number, files=False) for number in range(1, 81, 2)]  # with definitions, cells and expressions
-TEXTS += WHOLE
 TOKEN = re.compile(r'"[^"\n]*"|\w+|\s+|->|\.\.|[^\w\s]')
-PIECES = sorted({piece for text in TEXTS for piece in TOKEN.findall(text) if not piece.isspace() and len(piece) < 20})
 ODD = [
     "0", "-1", "1e308", "10**9", "10**400", "[]", "()", "{", "}", '"', '""', "in 1..2", "-> repeat(3, dense(2))",
     "true", "none", "\0", "\ufeff", "é", "𝐱", "\t", "\r",
 ]  # fmt: skip
 
 
+@cache
+def whole() -> list[str]:
+    """Specs without a mistake: those of the repository, the standard library, and random ones."""
+    found = [p.read_text(encoding="utf-8") for p in sorted(SPECS.glob("*.nn")) if p.stat().st_size < 3000]
+    found += [f"{library(name)[1].text}\n{MODEL}" for name in libraries()]
+    return found + [spec(number, files=False) for number in range(1, 81, 2)]  # with definitions, cells and expressions
+
+
+@cache
+def texts() -> list[str]:
+    """Those, and the specs that are refused."""
+    return [p.read_text(encoding="utf-8", errors="replace") for p in FILES if p.stat().st_size < 3000] + whole()
+
+
+@cache
+def tokens() -> list[str]:
+    """What there is to put in: every token of them all, and odd ones."""
+    found = {token for text in texts() for token in TOKEN.findall(text)}
+    return sorted(token for token in found if not token.isspace() and len(token) < 20) + ODD
+
+
 def mutilated(number: int) -> str:
     """A spec with one to four of its tokens lost, doubled, replaced, swapped or moved, or a heap of tokens."""
     rng = random.Random(number)
     if rng.random() < 0.1:
-        heap = " ".join(rng.choices(PIECES + ODD, k=rng.randrange(40)))
+        heap = " ".join(rng.choices(tokens(), k=rng.randrange(40)))
         return "model M { input x: [2]  target t: [1]\n" + heap + "\n}\ntrain { loss = mse(p, t) }"
-    pieces = TOKEN.findall(rng.choice(WHOLE if rng.random() < 0.5 else TEXTS)) or [""]
+    pieces = TOKEN.findall(rng.choice(whole() if rng.random() < 0.5 else texts())) or [""]
     for _ in range(rng.randint(1, 4)):
         _mutilate(pieces, rng)
     return "".join(pieces)
@@ -48,9 +64,9 @@ def _mutilate(pieces: list[str], rng: random.Random) -> None:
         case "lose":
             pieces[here] = ""
         case "insert":
-            pieces[here] += f" {rng.choice(PIECES + ODD)} "
+            pieces[here] += f" {rng.choice(tokens())} "
         case "replace":
-            pieces[here] = rng.choice(PIECES + ODD)
+            pieces[here] = rng.choice(tokens())
         case "swap":
             pieces[here], pieces[there] = pieces[there], pieces[here]
         case "move":

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from errors.mutilate import TEXTS, WHOLE, compiles, front, mutilated
+from errors.mutilate import compiles, front, mutilated, texts, whole
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -43,7 +43,7 @@ def test_any_text(text: str):
 @given(st.binary(max_size=80) | st.text(max_size=40).map(str.encode))
 def test_any_setting(content: bytes):
     text = content.decode("utf-8", "replace")
-    source = Source("a.nn", WHOLE[0])
+    source = Source("a.nn", whole()[0])
     spec = "params { lr = 0.1 in 0..1 }\nmodel M { input x: [1]  target t: [1]  output p = x -> dense(1) }\n"
     source = replace(source, text=spec + "train { loss = mse(p, t)  optim = sgd(lr) }\n")
     try:
@@ -53,4 +53,4 @@ def test_any_setting(content: bytes):
 
 
 def test_there_is_something_to_mutilate():
-    assert len(WHOLE) > 5 and len(TEXTS) > 60
+    assert len(whole()) > 5 and len(texts()) > 60

@@ -1,11 +1,11 @@
 """Every formula that the registries hold goes through the tree of expressions and comes out as it was."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
-from ir.test_ops import OP_CASES
-from support import model_of
+from ir.test_ops import OP_CASES, graph_of
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.expr import DIALECTS, NotAnExpression, parse, spell
@@ -19,25 +19,23 @@ from dotnn.library.inits import INITS
 from dotnn.library.ops.activations import unary
 from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.library.schedules import SCHEDULES
-from dotnn.session import lower
 
 NUMPY = DIALECTS["numpy"]
 
 
+@cache
 def nodes():
     """Every op in each combination of attributes and ranks that the samples have, with its operands called v0, v1, …"""
-    for spec, fast in OP_CASES:
-        graph = lower(model_of(spec), input_gradients=True, fast=fast)
-        for node in (inner for outer in graph.nodes for inner in outer.all_nodes() if inner.loop is None):
+    found = []
+    for case in OP_CASES:
+        for node in (inner for inner in graph_of(*case).all_nodes() if inner.loop is None):
             names = {v.id: f"v{i}" for i, v in enumerate(node.ins)}
-            yield node, names, node.rule.line(node, lambda v, names=names: names[v.id])
-
-
-NODES = list(nodes())
+            found.append((node, names, node.rule.line(node, lambda v, names=names: names[v.id])))
+    return found
 
 
 def test_every_line_of_an_op_is_spelt_as_it_was_written():
-    for node, names, line in NODES:
+    for node, names, line in nodes():
         otherwise = node.rule.prediction_line(node, lambda v, names=names: names[v.id])
         for text in (line, otherwise):
             assert spell(parse(text), NUMPY, {*node.rule.functions(node), "bool"}) == text, node.op
@@ -45,7 +43,7 @@ def test_every_line_of_an_op_is_spelt_as_it_was_written():
 
 def test_types_that_are_inferred_from_a_line_are_those_of_the_rule():
     inferred = set()
-    for node, names, line in NODES:
+    for node, names, line in nodes():
         try:
             found = infer(parse(line), {names[v.id]: v.type for v in node.ins})
         except NoType:
@@ -138,8 +136,8 @@ def test_lines_of_constraints_and_initialisers_are_formulas():
 def test_the_rule_of_an_elementwise_op_is_the_derivative_of_its_line():
     """Where the tree can differentiate a line, the op's own slope is that derivative."""
     checked, rng = set(), np.random.default_rng(3)
-    slopes = {(n.op, repr(n.attrs)): n for n, _, _ in reversed(NODES)}
-    distinct = {(n.op, repr(n.attrs), line): (n, names, line) for n, names, line in reversed(NODES)}
+    slopes = {(n.op, repr(n.attrs)): n for n, _, _ in reversed(nodes())}
+    distinct = {(n.op, repr(n.attrs), line): (n, names, line) for n, names, line in reversed(nodes())}
     for node, names, line in distinct.values():
         slope = slopes.get((f"{node.op}_derivative", repr(node.attrs)))
         if slope is None or len(node.ins) != 1 or not node.rule.elementwise:

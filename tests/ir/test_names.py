@@ -4,11 +4,12 @@ import ast
 import builtins
 import keyword
 from functools import cache
+from itertools import cycle
 
 import numpy as np
 import pytest
 from samples import LAYERS_TOGETHER
-from support import ROOT, STYLES, as_module, generic_point, is_a_name, model_of, module_of
+from support import ROOT, STYLES, as_module, generic_point, model_of, module_of, names_among
 
 from dotnn.codegen.hygiene import ALPHABETS
 from dotnn.session import Options, compile_model
@@ -52,7 +53,7 @@ def common_words() -> list[str]:
     scripts = [compile_model(model_of(common(["n0"], "statement")), Options(style)).script for style in STYLES]
     words = {word for script in scripts for word in words_of(script)}
     python = [*keyword.kwlist[::4], *dir(builtins)[::8], "print", "len", "lambda"]
-    return sorted(filter(is_a_name, words | {*python, "d_loss", "loss", "_", "__1"}))
+    return names_among(words | {*python, "d_loss", "loss", "_", "__1"})
 
 
 @cache
@@ -86,6 +87,11 @@ def test_values_called_like_words_of_every_script(role, style):
         assert_equal(common(some, role), common([f"n{i}" for i in range(len(some))], role), style)
 
 
+SOURCES, MOST = ("raw", "x", "u", "v"), 90
+"""What values read, and how many of them may read the same: a sum of more gradients is too deep."""
+GROUPS = 12
+
+
 @pytest.mark.parametrize("spec", LAYERS_TOGETHER.values(), ids=LAYERS_TOGETHER)
 @pytest.mark.parametrize("style", STYLES)
 def test_values_called_like_words_that_layers_bring(spec, style):
@@ -93,15 +99,19 @@ def test_values_called_like_words_that_layers_bring(spec, style):
     model = model_of(spec)
     script = compile_model(model, Options(style, input_gradients=True)).script
     known = {*common_words(), *model.inputs, *model.targets, *(step.path for step in model.steps)}
-    words = [word for word in sorted(words_of(script) - known) if is_a_name(word)]
+    words = names_among(words_of(script) - known)
 
     def with_values(names):
-        made = "\n".join(f"{n} = raw -> scale(0.5)" for n in names)
-        return spec.replace("all  =", f"{made}\nall  =").replace("-> flatten)", f"-> flatten, {', '.join(names)})")
+        made = "\n".join(f"{n} = {source} -> scale(0.5)" for n, source in zip(names, cycle(SOURCES), strict=False))
+        joined = ", ".join(f"concat({', '.join(names[first::GROUPS])})" for first in range(min(GROUPS, len(names))))
+        return spec.replace("all  =", f"{made}\nall  =").replace("-> flatten)", f"-> flatten, {joined})")
 
-    for start in range(0, len(words), 100):  # a sum of more is too deep
-        some = words[start : start + 100]
-        assert_equal(with_values(some), with_values([f"n{i}" for i in range(len(some))]), style)
+    parts = -(-len(words) // (MOST * len(SOURCES)))
+    size = -(-len(words) // parts)  # of all parts, the last one filled up: they are compared with one network
+    neutral = [f"n{i}" for i in range(size)]
+    for start in range(0, len(words), size):
+        some = words[start : start + size]
+        assert_equal(with_values([*some, *neutral[len(some) :]]), with_values(neutral), style)
 
 
 def test_texts_in_letters_of_the_mark_stay_what_they_are():

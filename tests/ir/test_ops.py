@@ -16,7 +16,7 @@ from samples import (
     loss_settings,
     loss_spec,
 )
-from support import STYLES, complex_gradient, generic_point, model_of, module_of, slope
+from support import ROOT, STYLES, as_module, complex_gradient, generic_point, model_of, slope
 
 from dotnn.ir.builder import GraphBuilder
 from dotnn.ir.interpret import evaluate, run
@@ -24,7 +24,7 @@ from dotnn.ir.op import no_gradient
 from dotnn.ir.tensor import BATCH
 from dotnn.library.ops import OPS
 from dotnn.library.penalties import PENALTIES
-from dotnn.session import lower
+from dotnn.session import Compilation
 
 OP_SPECS = [
     DEFINED_SPEC,
@@ -48,13 +48,21 @@ OP_CASES = [(spec, style) for spec in OP_SPECS for style in STYLES if style == "
 
 
 @cache
-def graph_and_values(spec, style):
-    """The finished graph of a spec, and the value of everything in it at a random point, in training mode.
+def begun(spec):
+    """The compilation of a spec, whose passes both styles begin with; read by several tests, and changed by none."""
+    return Compilation.of(model_of(spec))
 
-    Both are read by several tests, and changed by none.
-    """
-    graph = lower(model_of(spec), input_gradients=True, style=style)
-    params, batch = generic_point(module_of(spec), 4, examples=6)
+
+def graph_of(spec, style):
+    """The finished graph of a spec."""
+    return begun(spec).graph(style=style, input_gradients=True)
+
+
+@cache
+def graph_and_values(spec, style):
+    """The finished graph of a spec, and the value of everything in it at a random point, in training mode."""
+    graph = graph_of(spec, style)
+    params, batch = generic_point(as_module(begun(spec).script(), ROOT / "test.nn"), 4, examples=6)
     return graph, run(graph, {**params, **batch}, rng=np.random.default_rng(4))
 
 

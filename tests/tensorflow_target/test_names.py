@@ -3,7 +3,7 @@
 import ast
 
 import numpy as np
-from support import is_a_name, model_of
+from support import model_of, names_among
 
 from dotnn.running.scripts import load_module
 from dotnn.session import Options, compile_model
@@ -42,7 +42,7 @@ def test_values_called_like_words_of_the_script(tmp_path):
     nodes = [node for f in bodies for node in ast.walk(f)]
     words = {node.id for node in nodes if isinstance(node, ast.Name)} | {a.arg for a in nodes if isinstance(a, ast.arg)}
     words |= {"keras", "tf", "np", "math", *sorted(f.name for f in functions)[::3]}
-    words = sorted(filter(is_a_name, words - {"x", "y", "t"}))
+    words = names_among(words - {"x", "y", "t"})
     assert len(words) > 30
     ours, theirs = computed(words, tmp_path), computed([f"n{i}" for i in range(len(words))], tmp_path)
     for a, b in zip(ours, theirs, strict=True):

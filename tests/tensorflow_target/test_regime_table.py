@@ -25,16 +25,6 @@ from dotnn.session import Options, compile_model
 CLOSE = 1e-11
 
 
-@pytest.fixture
-def step_by_step():
-    """Functions that are run as they are written: to compile them takes ten times as long as to train."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
 def script(row, column, form):
     """The text of a cell's script, "" where it cannot be, or TensorFlow refuses it: the other table says why."""
     if expected_refusal(row, column, form):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from members.test_turns import regime
+from members.test_turns import FUNCTIONS_OF_SCRIPTS, regime, renamed
 from support import SPECS, model_of, module_of
 
 from dotnn.commands.comparing.sections import compared
@@ -50,8 +50,23 @@ IN_ONE = regime("plain").replace(
 """Batch norm that the other sections do not compute, and must not renew."""
 
 
-@pytest.mark.parametrize("text", [SPEC, IN_ONE, *map(regime, REGIMES)], ids=["one of all", "in one", *REGIMES])
+OF_FUNCTIONS = renamed(regime("plain"), {k: v for k, v in FUNCTIONS_OF_SCRIPTS.items() if k not in "xt"})
+WHOLE = {"one of all": SPEC, "in one": IN_ONE, "names of functions": OF_FUNCTIONS}
+
+
+@pytest.mark.parametrize("text", WHOLE.values(), ids=WHOLE)
 def test_turns_in_tensorflow(text, tmp_path):
+    """As `train` takes them: each section's epoch is one graph."""
+    assert_trained_alike(text, tmp_path)
+
+
+@pytest.mark.usefixtures("step_by_step")
+@pytest.mark.parametrize("name", REGIMES)
+def test_a_regime_of_turns_in_tensorflow(name, tmp_path):
+    assert_trained_alike(regime(name), tmp_path)
+
+
+def assert_trained_alike(text, tmp_path):
     """Losses, metrics and weights are those of NumPy, and a training goes on from a state as if nothing had been."""
     text = text.replace("l2(0.01)", "l2(0.015625)")  # Keras takes the strength in single precision
     numpy_script = module_of(text)

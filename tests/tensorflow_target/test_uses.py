@@ -15,17 +15,7 @@ def assert_agree(text):
     assert found.verdict == "PASS" and len(found.steps) == 2, (found.first, found.place)
 
 
-@pytest.fixture
-def untraced():
-    """Steps that are run line by line: graphs of TensorFlow cost more to make than they save here."""
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
-@pytest.mark.usefixtures("untraced")
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("form", FORMS)
 def test_two_steps(form):
     """All layers that have state or draw, in one network."""

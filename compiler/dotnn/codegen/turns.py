@@ -39,12 +39,12 @@ def turn_of(section: Section, body: Sequence[tree.Stmt]) -> list[tree.Stmt]:
     return [tree.If(section.goes_on, tuple(made))] if section.stops else made
 
 
-def added(section: Section, size: str = "len(chosen)") -> str:
+def added(section: Section, loss: str = "float(loss)") -> str:
     """Return what a loss adds to the sum of an epoch's."""
     steps = section.steps
     if training.sums(section.model):
-        return f"float(loss){f' / {steps}' * (steps > 1)}"
-    return f"float(loss) * {size} / {f'({steps} * count)' if steps > 1 else 'count'}"
+        return f"{loss}{f' / {steps}' * (steps > 1)}"
+    return f"{loss} * len(chosen) / {f'({steps} * count)' if steps > 1 else 'count'}"
 
 
 def sums(sections: Sequence[Section]) -> tree.Stmt:

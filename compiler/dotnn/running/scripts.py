@@ -37,11 +37,11 @@ def run_script(script: str, name: str, file: str = "", needs: Requirement | None
     module = ModuleType(name)
     module.__file__ = file or f"{name}.py"
     with needs.imported() if needs else nullcontext():
-        exec(_code(script), vars(module))
+        exec(code_of(script), vars(module))
     return module
 
 
 @lru_cache(maxsize=4)
-def _code(script: str) -> CodeType:
-    """Return the code of a script: a training runs one and the same text before it begins, and when it has ended."""
+def code_of(script: str) -> CodeType:
+    """Return the code of a script: one and the same text is verified, tried, trained and looked at in the end."""
     return compile(script, "<generated script>", "exec")

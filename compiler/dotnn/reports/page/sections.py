@@ -200,8 +200,17 @@ def picture_parts(seen: Seen, some: Sequence[str] = tuple(PICTURES), member: str
             left_out = paragraph(
                 f"The picture is too large for this page: dotnn graph --run {seen.name} --show {name}."
             )
-            text = section(place, title, drawn, paragraph(said_of(svg), "quiet"))
+            text = section(place, title, drawn, _caption(said_of(svg)))
             yield PagePart(place, title, text, len(drawn), section(place, title, left_out))
+
+
+LONGEST = 320
+"""Longer words below a picture are folded."""
+
+
+def _caption(said: str) -> str:
+    words = paragraph(said, "quiet")
+    return folded("The same in words", words) if len(said) > LONGEST else words
 
 
 LINES = paragraph("Lines are those of the script that dotnn compile writes for the spec.", "quiet")

@@ -99,7 +99,7 @@ def _renamed(whole: ast.expr, arrays: Mapping[str, Any]) -> Iterator[ast.expr]:
     for name in dict.fromkeys(n for n in read if read.count(n) > 1):
         for other, value in arrays.items():
             if other != name and np.ndim(value) == np.ndim(arrays[name]):
-                yield ast.fix_missing_locations(parsed(ast.unparse(whole), **{name: parsed(other)}))
+                yield parsed(ast.unparse(whole), **{name: parsed(other)})
 
 
 def _arrays(names: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _places(whole: ast.expr) -> Iterator[tuple[ast.AST, Rebuild]]:
 
     Only what leads to the place is made anew, all else is shared.
     """
-    unread: deque[tuple[ast.AST, Rebuild]] = deque([(whole, ast.fix_missing_locations)])
+    unread: deque[tuple[ast.AST, Rebuild]] = deque([(whole, lambda new: new)])
     while unread:
         node, rebuild = unread.popleft()
         yield node, rebuild

@@ -33,7 +33,7 @@ class Script:
     @cached_property
     def whole(self) -> ModuleType:
         """The script with all that `train` and `predict` run, which the other two leave out. Raises `ScriptError`."""
-        return execute(ast.parse(self.structure.source, self.filename), self.filename, {})
+        return execute(self.structure.source, self.filename, {})
 
     @property
     def params(self) -> Mapping[str, tuple[int, ...]]:
@@ -73,13 +73,13 @@ def read_script(source: str, filename: str) -> Script:
     return Script(filename, structure, plain)
 
 
-def execute(tree: ast.Module, filename: str, names: Mapping[str, object]) -> ModuleType:
-    """Execute a tree as a module that knows these names, too. Raises `ScriptError`."""
+def execute(script: ast.Module | str, filename: str, names: Mapping[str, object]) -> ModuleType:
+    """Execute a tree, or a text, as a module that knows these names, too. Raises `ScriptError`."""
     module = ModuleType(f"script_under_test_{next(_SERIAL)}")
     module.__dict__.update(names, __file__=filename)
     sys.modules[module.__name__] = module  # dataclasses look their module up while it runs
     try:
-        exec(compile(tree, filename, "exec"), module.__dict__)
+        exec(compile(script, filename, "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == filename]
         place = f"{filename}:{lines[-1]}" if lines else filename

@@ -101,6 +101,12 @@ class Run:
         """The events before it."""
         return self.events[: self.start_of_backward]
 
+    @property
+    def asked_for(self) -> dict[str, Node]:
+        """The tensors whose gradients are to be returned: all parameters, and the inputs that a pass has answered."""
+        answered = self.grads if isinstance(self.grads, dict) else {}
+        return self.params | {name: node for name, node in self.inputs.items() if name in answered}
+
     def link(self) -> None:
         """Give every event those that it was made from."""
         for event in self.events:

@@ -44,9 +44,9 @@ def context(model: Model, graph: Graph, plan: Plan, prediction: Plan) -> dict[st
     blocked = len(update.passes) > 3 or bool(update.scratch)
     return {
         "examples": [f'"{name}": {expression},' for name, expression in plan.examples.items()],
-        "setup": [*all_on_the_page(plan.setup, INDENT)],
+        "setup": all_on_the_page(plan.setup, INDENT),
         "takes": [f'take(arrays["{name}"], chosen, 0, batch["{name}"], "clip")' for name in plan.examples],
-        "step": [*all_on_the_page(plan.step, STEP)],
+        "step": all_on_the_page(plan.step, STEP),
         "functions": _functions(plan.functions | {"take"}),
         "loss": graph.loss.name,
         "dtype": "next(iter(params.values())).dtype" if model.params else "np.dtype(float)",
@@ -77,10 +77,10 @@ def _prediction(graph: Graph, plan: Plan) -> dict[str, Any]:
     return {
         "chunk": chunk,
         "arrays": [f'"{name}": {array},' for name, array in arrays.items()],
-        "setup": [*all_on_the_page(plan.setup, INDENT)],
+        "setup": all_on_the_page(plan.setup, INDENT),
         "functions": _functions(plan.functions | {"copyto"}),
         "copies": [f'copyto(batch["{name}"], examples["{name}"])' for name in plan.examples],
-        "step": [*all_on_the_page(plan.step, STEP)],
+        "step": all_on_the_page(plan.step, STEP),
         "results": wrapped("return {", [f'"{n}": {e}' for n, e in plan.results.items()], "}", room=STEP),
     }
 

@@ -289,8 +289,7 @@ class FastEmitter(PlanWriter):
         for value in summed:
             self.run(f"copyto({self.rows(value)}, 0)")
         for line in loop_steps(node, loop, self.rows, "{}[...]", STEP):
-            for part in line.split("\n"):
-                self.run(part)
+            self.run(line)
         for value, last in zip(final, loop.final, strict=True):
             self.run(f"copyto({self.rows(value)}, {last.name})")
 

@@ -6,13 +6,12 @@ the set-up, and handed to the loop as tuples. Everything else lives in arrays th
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dotnn.codegen.lines import commented, indented, with_comment
-from dotnn.codegen.wrap import INDENT, WIDTH
+from dotnn.codegen.lines import commented, in_column, indented
+from dotnn.codegen.wrap import INDENT
 from dotnn.ir.expr import Expr
 from dotnn.ir.node import Node, Value
 from dotnn.passes.reverse import whole_name
@@ -55,8 +54,7 @@ class LoopWriter:
         self._carry()
         self._stage()
         for line in (*self.before, *self._loop_lines()):
-            for part in line.split("\n"):
-                self.e.run(part)
+            self.e.run(line)
         self._finish()
 
     def _start(self) -> None:
@@ -124,9 +122,7 @@ class LoopWriter:
         if any(n.rule.uses_step(n) and not n.rule.alias for n in self.loop.nodes):
             target, whole = f"step, ({target})", zipped([self.loop.order(), whole])
         head, way = f"for {target} in {whole}:", DIRECTIONS[self.node.phase == "backward"]
-        short = len(head) < WIDTH - STEP
-        lines = [with_comment(head, way, STEP)] if short else [f"# {way}", *_wrapped_head(target, whole)]
-        return lines + indented(self.lines)
+        return [*in_column(head, way, STEP), *indented(self.lines)]
 
     def _tuples(self, wholes: Sequence[str], back: str) -> str:
         """Return a name for the pieces of every step, taken out of their arrays once."""
@@ -264,17 +260,3 @@ def _batch_first(value: Value) -> str:
 def zipped(wholes: Sequence[str]) -> str:
     """Return what goes through arrays of as many steps side by side."""
     return f"zip({', '.join(wholes)}, strict=True)"
-
-
-def _wrapped_head(target: str, whole: str) -> list[str]:
-    """Return the head of a loop over tuples of many arrays, on several lines."""
-    called, opened, inside = f") in {whole}:".partition("(")
-    outside = called.replace(" ", "\0") + opened  # may not be broken: it stands in no parentheses
-
-    def broken(end: str) -> list[str]:
-        text = f"for ({target}{outside}{end}"
-        return textwrap.wrap(text, WIDTH - STEP, subsequent_indent=" " * 8, break_long_words=False)
-
-    whole_end = broken(inside.replace(" ", "\0"))
-    lines = whole_end if max(map(len, whole_end)) <= WIDTH - STEP else broken(inside)
-    return [line.replace("\0", " ") for line in lines]

@@ -13,7 +13,9 @@ the compiler, never of a spec.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import count, product
 from types import CodeType, ModuleType
@@ -21,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from dotnn.running.scripts import run_script
 from dotnn.targets.numpy.fast.plan import Plan
 from dotnn_runtime.script.buffers import flat_arrays
 from dotnn_runtime.script.selfcheck import generic_batch
@@ -28,6 +31,7 @@ from dotnn_runtime.script.selfcheck import generic_batch
 Array = np.ndarray[Any, np.dtype[Any]]
 EXAMPLES = 3
 TRAINING = "training"
+CONDITION = re.compile(r"^ *(?:el)?if (.*)$", re.MULTILINE)
 
 
 class InvalidPlan(AssertionError):
@@ -42,23 +46,22 @@ def verify_plan(plan: Plan, script: str) -> None:
     `script` is the script that holds the plan: its declarations say which arrays there are. Raises `InvalidPlan`
     naming the statement, the value that it reads, and the statement that destroyed it.
     """
-    module = ModuleType("planned")
-    exec(_compiled(script, "exec"), vars(module))
+    module = run_script(script, "planned")
     parsed = _parsed(plan.setup), _parsed(plan.step)
-    for training, branch in _ways(plan, [*parsed[0], *parsed[1]]):
+    for training, branch in _ways(plan):
         make = _names_of_prediction if plan.results else _names
         names = [make(plan, module, training=training) for _ in ("apart", "placed")]
         with np.errstate(all="ignore"):
             _Machine(plan, *names, branch=branch).run(*parsed)
-    for known in (_code, _text, _parts):
+    for known in (_code, _text, _parts, _makes_empty):
         known.cache_clear()
 
 
-def _ways(plan: Plan, statements: Sequence[ast.stmt]) -> Iterator[tuple[bool, bool]]:
-    """Yield the pairs of a mode (training or not) and a branch (taken or not) in which these statements differ."""
-    inner = [node for statement in statements for node in ast.walk(statement)]
-    modes = any(isinstance(node, ast.Name) and node.id == TRAINING for node in inner)
-    branches = any(isinstance(node, ast.If) and _text(node.test) != TRAINING for node in inner)
+def _ways(plan: Plan) -> Iterator[tuple[bool, bool]]:
+    """Yield the pairs of a mode (training or not) and a branch (taken or not) in which the statements differ."""
+    text = "\n".join([*plan.setup, *plan.step])
+    modes = re.search(rf"\b{TRAINING}\b", text)
+    branches = any(test != f"{TRAINING}:" for test in CONDITION.findall(text))
     yield from product(
         (False,) if plan.results else (True, False) if modes else (True,), (True, False) if branches else (True,)
     )
@@ -70,6 +73,7 @@ class _Memory:
     def __init__(self, names: dict[str, Any]) -> None:
         self.names = names
         self._writers: dict[int, tuple[Array, int, Array]] = {}
+        self._views: dict[int, tuple[Array, Array]] = {}
 
     def evaluate(self, tree: ast.expr) -> Any:
         if isinstance(tree, ast.Name) and tree.id in self.names:
@@ -78,6 +82,12 @@ class _Memory:
 
     def writers(self, array: Array) -> Array:
         """Return a view, of the array's shape, of the numbers of the statements that wrote its elements last."""
+        known = self._views.get(id(array))  # which keeps the array, so that no other one gets its id
+        if known is None:
+            known = self._views[id(array)] = array, self._view(array)
+        return known[1]
+
+    def _view(self, array: Array) -> Array:
         owner = _owner(array)
         if id(owner) not in self._writers:
             numbers = np.zeros(owner.nbytes // owner.itemsize, np.int64)
@@ -86,6 +96,16 @@ class _Memory:
         start = (_address(array) - begin) // owner.itemsize * table.itemsize
         strides = [s // owner.itemsize * table.itemsize for s in array.strides]
         return np.ndarray(array.shape, table.dtype, table, start, strides)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A statement: its text, what it writes into, what it reads, and whether it calls `np.dot`."""
+
+    text: str
+    target: ast.expr | None
+    operands: list[ast.AST]
+    is_product: bool
 
 
 class _Machine:
@@ -99,6 +119,7 @@ class _Machine:
         self.written: dict[int, str] = {}
         self.copies: dict[str, list[Array]] = {}
         self.empty: dict[int, Array] = {}
+        self.statements: dict[ast.stmt, _Written] = {}
         self.prepared = False
 
     def run(self, setup: Sequence[ast.stmt], step: Sequence[ast.stmt]) -> None:
@@ -112,7 +133,7 @@ class _Machine:
                 self._renew()
             self._run_all(step)
         for name, pair in self._results():
-            self._compare(*pair, f"the end of the step reads {name}")
+            self._compare(*pair, "the end of the step", name)
         for parameter in () if self.plan.results else self.parameters:
             if not self.placed.writers(self.placed.names["grads"][parameter]).all():
                 raise InvalidPlan(f"no statement writes all of the gradient of {parameter}")
@@ -123,7 +144,7 @@ class _Machine:
         """Give a value that reuses memory an array of its own in `apart`; remember what is a copy of other arrays."""
         if name in self.plan.reused:
             self.apart.names[name] = self.apart.names[name].copy(order="K")
-        if "np.empty" in (_text(node) for node in ast.walk(expression) if isinstance(node, ast.Attribute)):
+        if _makes_empty(expression):
             self.empty |= {id(owner): owner for owner in map(_owner, _flat(self.placed.names[name]))}
         sources = [placed for _, _, placed in self._arrays(expression)]
         made = _flat(self.placed.names[name])
@@ -180,21 +201,25 @@ class _Machine:
                 self.apart.writers(before)[...] = self.apart.writers(after)
 
     def _run_one(self, statement: ast.stmt) -> None:
-        text = _text(statement)
-        target = _target(statement, self.placed)
-        for tree in _operands(statement, target):
-            for name, apart, placed in self._arrays(tree):
-                self._compare(apart, placed, f"`{text}` reads {name}")
-                if self._is_product(statement) and target and np.shares_memory(placed, self.placed.evaluate(target)):
-                    raise InvalidPlan(f"`{text}` writes over its own operand {name}")
-        if target is not None and (shared := _unwritable(self.placed.evaluate(target))):
-            raise InvalidPlan(f"`{text}` writes into {_text(target)}, {shared}")
+        if statement not in self.statements:  # what it is stays the same in every turn and step
+            self.statements[statement] = self._read(statement)
+        one = self.statements[statement]
+        for name, apart, placed in (found for tree in one.operands for found in self._arrays(tree)):
+            self._compare(apart, placed, f"`{one.text}`", name)
+            if one.is_product and one.target and np.shares_memory(placed, self.placed.evaluate(one.target)):
+                raise InvalidPlan(f"`{one.text}` writes over its own operand {name}")
+        if one.target is not None and (shared := _unwritable(self.placed.evaluate(one.target))):
+            raise InvalidPlan(f"`{one.text}` writes into {_text(one.target)}, {shared}")
         self._execute(statement)
-        if target is not None:
+        if one.target is not None:
             number = next(self.numbers)
-            self.written[number] = text
+            self.written[number] = one.text
             for memory in (self.apart, self.placed):
-                memory.writers(memory.evaluate(target))[...] = number
+                memory.writers(memory.evaluate(one.target))[...] = number
+
+    def _read(self, statement: ast.stmt) -> _Written:
+        target = _target(statement, self.placed)
+        return _Written(_text(statement), target, _operands(statement, target), self._is_product(statement))
 
     def _is_product(self, statement: ast.stmt) -> bool:
         """Whether a statement calls `np.dot`, by whatever name: it does not look whether its arrays overlap."""
@@ -209,20 +234,22 @@ class _Machine:
     def _arrays(self, tree: ast.AST) -> Iterator[tuple[str, Array, Array]]:
         """Yield the arrays that an expression reads, by the largest parts of it that are arrays already."""
         if isinstance(tree, ast.Name | ast.Attribute | ast.Subscript):
-            pairs = list(zip(*(_flat(m.evaluate(tree)) for m in (self.apart, self.placed)), strict=True))
+            apart, placed = self.apart.evaluate(tree), self.placed.evaluate(tree)
+            pairs = list(zip(_flat(apart), _flat(placed), strict=True))
             if pairs and not (isinstance(tree, ast.Subscript) and pairs[0][0].base is None):
                 yield from ((_text(tree), *pair) for pair in pairs)
                 return
         for child in _parts(tree):
             yield from self._arrays(child)
 
-    def _compare(self, apart: Array, placed: Array, reads: str) -> None:
+    def _compare(self, apart: Array, placed: Array, reader: str, name: str) -> None:
         expected, found = self.apart.writers(apart), self.placed.writers(placed)
-        if not np.array_equal(expected, found):
+        if expected.shape != found.shape or (expected != found).any():
             number = int(found[expected != found].max())
-            raise InvalidPlan(f"{reads}, which `{self.written.get(number, 'nothing')}` has overwritten")
+            writer = self.written.get(number, "nothing")
+            raise InvalidPlan(f"{reader} reads {name}, which `{writer}` has overwritten")
         if self.prepared and id(_owner(placed)) in self.empty and not found.all():
-            raise InvalidPlan(f"{reads}, of which nothing has written all")
+            raise InvalidPlan(f"{reader} reads {name}, of which nothing has written all")
 
 
 def _names(plan: Plan, module: ModuleType, *, training: bool) -> dict[str, Any]:
@@ -270,12 +297,19 @@ def _compiled(text: str, mode: str) -> CodeType:
 @cache
 def _parts(tree: ast.AST) -> tuple[ast.AST, ...]:
     """Return what an expression that is no array may find arrays in."""
-    return () if _is_size(tree) else tuple(ast.iter_child_nodes(tree))
+    inner = (node for node in ast.iter_child_nodes(tree) if isinstance(node, ast.expr | ast.keyword))
+    return () if _is_size(tree) else tuple(inner)
+
+
+@cache
+def _makes_empty(expression: ast.expr) -> bool:
+    """Whether an expression makes an array of which it writes nothing."""
+    return "np.empty" in (_text(node) for node in ast.walk(expression) if isinstance(node, ast.Attribute))
 
 
 @cache
 def _text(tree: ast.AST) -> str:
-    return ast.unparse(tree)
+    return tree.id if isinstance(tree, ast.Name) else ast.unparse(tree)
 
 
 def _address(array: Array) -> int:
