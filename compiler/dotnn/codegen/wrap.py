@@ -16,6 +16,7 @@ DOTTED = re.compile(r"[\w.]+")
 """A name, or one of a module's or an object's."""
 BRACKET = re.compile(r"""[()\[\]{}]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'""")
 """A bracket, or a text, whose brackets are none."""
+BRACKET_OR_COMMA = re.compile(f"{BRACKET.pattern}|,")
 KEPT = "\0"
 """Stands for a blank where no line may end."""
 SHORT_HEAD = 18
@@ -29,6 +30,9 @@ def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
         return [line]
     if code.startswith("for ") and code.endswith(":"):
         return _head_of_a_loop(code, indent, width)
+    if code.startswith("def ") and code.endswith("):"):
+        name, _, arguments = code[:-2].partition("(")
+        return [f"{' ' * indent}{name}(", *filled(_items(arguments), indent + INDENT, width), f"{' ' * indent}):"]
     start, node = _value(code)
     if node is None:
         return [line]
@@ -64,6 +68,15 @@ def _head_of_a_loop(code: str, indent: int, width: int) -> list[str]:
     lines = broken(inside.replace(" ", KEPT))
     lines = lines if max(map(len, lines)) <= width else broken(inside)
     return [line.replace(KEPT, " ") for line in lines]
+
+
+def _items(text: str) -> list[str]:
+    """Return what stands between the commas of a text that are in no brackets."""
+    cuts, depth = [0], 0
+    for match in BRACKET_OR_COMMA.finditer(text):
+        depth += (match[0] in "([{") - (match[0] in ")]}")
+        cuts += [match.end()] * (match[0] == "," and not depth)
+    return [text[a:b].strip(" ,") for a, b in itertools.pairwise([*cuts, len(text)])]
 
 
 def dict_lines(head: str, groups: Sequence[Sequence[str]], indent: int = 0, width: int = WIDTH) -> list[str]:
