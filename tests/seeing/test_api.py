@@ -185,6 +185,14 @@ def test_what_it_offers_is_what_can_be_imported():
     assert {*names} - {"__builtins__"} == {*dotnn.__all__} == {n for n in dir(dotnn) if not n.startswith("__")}
 
 
+def test_why_there_is_nothing_to_draw(data):
+    """What the network has stands beside what the picture needs."""
+    with pytest.raises(dotnn.CompileError) as caught:
+        dotnn.train(dotnn.load("m.nn", text=TEXT), data).picture("confusion")
+    (fault,) = caught.value.diagnostics
+    assert fault.message.endswith("reads x: [2], and its target is t: [1]")
+
+
 def test_the_version_costs_nothing():
     heavy = "import sys, dotnn; dotnn.__version__; print(*{'numpy', 'lark', 'click', 'dotnn.api'} & {*sys.modules})"
     outcome = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
