@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 import gc
+import importlib.util
 
 import pytest
 
@@ -13,8 +14,13 @@ def pytest_collection_finish():
 
 @pytest.fixture
 def step_by_step():
-    """Functions of TensorFlow that are run as they are written: to make graphs of them takes longer than to train."""
-    tf = pytest.importorskip("tensorflow")
-    tf.config.run_functions_eagerly(True)
+    """Functions of TensorFlow, if it is there, that are run as they are written.
+
+    To make graphs of them takes longer than to train: that they compute the same is proven where graphs are compared.
+    """
+    tf = pytest.importorskip("tensorflow") if importlib.util.find_spec("tensorflow") else None
+    if tf:
+        tf.config.run_functions_eagerly(True)
     yield
-    tf.config.run_functions_eagerly(False)
+    if tf:
+        tf.config.run_functions_eagerly(False)

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from members import test_turns
+from members.test_turn_names import renamed
 from reliability import trainings
 from samples import LAYERS_TOGETHER, loss_settings, loss_spec
 from support import model_of, specs_for
@@ -25,7 +26,7 @@ def sample_specs() -> list[str]:
     """Every layer, every loss with every kind of target, and every regime of a training, of one section and several."""
     losses = [loss_spec(f"{name}(y, t)", target, stage) for name, target, stage in loss_settings()]
     regimes = [*(one.spec for one in trainings.REGIMES.values()), *map(test_turns.regime, test_turns.REGIMES)]
-    long = [test_turns.renamed(test_turns.regime(name), LONG_NAMES) for name in ("batch norm", "rates", "weight decay")]
+    long = [renamed(test_turns.regime(name), LONG_NAMES) for name in ("batch norm", "rates", "weight decay")]
     return [*LAYERS_TOGETHER.values(), *losses, *regimes, *long]
 
 
