@@ -6,7 +6,8 @@ What is wrong with a spec, its data or its files is a `CompileError`; `render()`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -32,11 +33,14 @@ __all__ = ["CompileError", "Equations", "Script", "Spec", "Trained", "check", "c
 Arrays = dict[str, "np.ndarray"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Spec:
     """A spec, resolved: its `name`, its number of trained `parameters`, its `warnings` as text."""
 
     begun: Compilation
+
+    def __repr__(self) -> str:
+        return f"<Spec {self.name}: {self.parameters} parameters>"
 
     @property
     def name(self) -> str:
@@ -74,12 +78,15 @@ class Spec:
 SpecLike = Spec | str | PathLike[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Script:
     """A generated script."""
 
     text: str
     path: str
+
+    def __repr__(self) -> str:
+        return f"<Script {self.path}: {self.text.count(chr(10))} lines>"
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write it to a file, which is replaced."""
@@ -93,11 +100,14 @@ class Script:
         return run_script(self.text, "dotnn_script", self.path)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Equations:
     """The equations of a network, forward and backward; a notebook shows them as MathML."""
 
     derivation: Derivation
+
+    def __repr__(self) -> str:
+        return f"<Equations: {len(str(self).splitlines())} lines>"
 
     def __str__(self) -> str:
         from dotnn.reports.equations.text import as_text
@@ -117,11 +127,17 @@ class Equations:
         return equations_html(self.derivation, 4)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
     """A trained network: `params` by name, `history` a record for each epoch, `result` as in `metrics.json`."""
 
     run: Run
+
+    def __repr__(self) -> str:
+        figures = "".join(
+            f", {name} {self.result[name]:.4g}" for name in ("loss", "val_loss") if self.result.get(name) is not None
+        )
+        return f"<Trained {self.run.model.name}: {len(self.history)} epoch{'s' * (len(self.history) != 1)}{figures}>"
 
     @property
     def params(self) -> Arrays:
@@ -138,21 +154,32 @@ class Trained:
         """What was reached: `loss`, `val_loss`, `metrics`, `epochs`, `stopped_by`, `best_epoch`, `parameters`."""
         return self.run.result
 
-    def predict(self, **inputs: Any) -> Arrays:
-        """Return the outputs for raw inputs by name, (n, …) each, in the units of the targets."""
-        import numpy as np
+    @property
+    def labels(self) -> dict[str, list[str]]:
+        """The texts of each class that has any, by the name of the target: column i of a prediction is of text i."""
+        return {name: [*texts] for name, texts in self.run.kept.labels.items()}
 
-        arrays = {name: np.asarray(values) for name, values in inputs.items()}
-        outputs: Arrays = self.run.module.predict(self.params, arrays, self.run.kept.scaling or None)
+    def predict(self, *values: Any, **inputs: Any) -> Arrays:
+        """Return the outputs for raw inputs by name, (n, …) each, in the units of the targets.
+
+        The only input needs no name. Raises `CompileError` for what is not an input, or not of its shape.
+        """
+        from dotnn.running.given import of_one, refused
+
+        arrays = of_one(values, inputs, self.run.module.INPUTS)
+        with refused():
+            outputs: Arrays = self.run.module.predict(self.params, arrays, self.run.kept.scaling or None)
         return outputs
 
     def evaluate(self, part: str = "") -> dict[str, Any]:
         """Return the figures of merit of a part, "train", "val" or "test" (default: the last there is)."""
         from dotnn.commands.seeing.figures import figures_of
         from dotnn.commands.seeing.run import held_out
+        from dotnn.running.given import check_name
 
         parts = self.run.parts()
         part = part or held_out(parts)
+        check_name("part", part, parts)
         return figures_of(self.run, dict(parts[part]), part).as_json()
 
     def diagnose(self) -> list[Fault]:
@@ -165,7 +192,10 @@ class Trained:
     def picture(self, name: str = "curves") -> str:
         """Return a picture as the text of an SVG file, by the names that `dotnn graph --show` has."""
         from dotnn.commands.seeing.draw import drawn
+        from dotnn.reports.pictures import PICTURES
+        from dotnn.running.given import check_name
 
+        check_name("picture", name, PICTURES)
         return drawn(self.run, name, None)
 
     def _repr_svg_(self) -> str:
@@ -175,29 +205,34 @@ class Trained:
 def load(path: str | PathLike[str], *, text: str | None = None, **settings: object) -> Spec:
     """Return a spec: the file at `path`, or a `text` that would lie there. Raises `CompileError`."""
     sets = _sets(settings)
-    return _loaded(Compilation.read(str(path), sets) if text is None else Compilation(Source(str(path), text), sets))
+    begun = Compilation.read(str(path), sets) if text is None else Compilation(Source(str(path), text), sets)
+    return _loaded(begun, load)
 
 
 def _sets(settings: Mapping[str, object]) -> list[str]:
     return [f"{name}={value}" for name, value in settings.items()]
 
 
-def _loaded(begun: Compilation) -> Spec:
-    """Return a spec that is known to be right."""
-    _ = begun.model
+def _loaded(begun: Compilation, function: Callable[..., object]) -> Spec:
+    """Return a spec that is known to be right; `function` is the one whose keywords its settings were."""
+    from dotnn.running.given import settings_as_keywords
+
+    own = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    with settings_as_keywords(own):
+        _ = begun.model
     return Spec(begun)
 
 
-def _spec(spec: SpecLike, settings: Mapping[str, object]) -> Spec:
+def _spec(spec: SpecLike, settings: Mapping[str, object], function: Callable[..., object]) -> Spec:
     if not isinstance(spec, Spec):
-        return _loaded(Compilation.read(str(spec), _sets(settings)))
+        return _loaded(Compilation.read(str(spec), _sets(settings)), function)
     kept = [text for text in spec.begun.sets if text.partition("=")[0].strip() not in settings]
-    return _loaded(Compilation(spec.begun.source, [*kept, *_sets(settings)])) if settings else spec
+    return _loaded(Compilation(spec.begun.source, [*kept, *_sets(settings)]), function) if settings else spec
 
 
 def compile(spec: SpecLike, *, target: str = PROVEN.name, style: str = "", **settings: object) -> Script:
     """Return the script of a spec, of a target ("numpy", "tensorflow") and a style ("explain", "fast")."""
-    of = _spec(spec, settings)
+    of = _spec(spec, settings, compile)
     if target not in TARGETS:
         raise ValueError(f"there is no target {target!r}: {', '.join(TARGETS)}")
     return Script(of.begun.script(target, style), str(Path(of.begun.source.path).with_suffix(".py")))
@@ -207,7 +242,7 @@ def check(spec: SpecLike, *, seed: int | None = None, against: str = "", **setti
     """Return what the validator says of the gradients: its `verdict`, `tensors`, `blame`, `to_json()`."""
     from dotnn.commands.checking.spec import check_compilation
 
-    of = _spec(spec, settings)
+    of = _spec(spec, settings, check)
     return check_compilation(of.begun, of.name, seed, [against] if against else [])
 
 
@@ -218,26 +253,28 @@ def train(
     epochs: int | None = None,
     seed: int | None = None,
     precision: str = "",
+    snapshots: int = 0,
     **settings: object,
 ) -> Trained:
     """Train on raw arrays by name, on a file, or on the spec's own data; nothing is written.
 
-    `precision` is "float32" or "float64". Raises `CompileError` where the data do not fit.
+    `precision` is "float32" or "float64". The weights after so many `snapshots` of the epochs are what
+    `picture("evolution")` is drawn of. Raises `CompileError` where the data do not fit.
     """
-    import numpy as np
-
     from dotnn.commands.seeing.watch import watched
+    from dotnn.running.given import arrays_of, check_name
     from dotnn.running.spec_files import load_examples
 
-    of = _spec(spec, settings)
+    of = _spec(spec, settings, train)
     _refuse_ensemble(of.begun)
+    check_name("precision", precision or PROVEN.precisions[0], PROVEN.precisions)
     if isinstance(data, Mapping):
-        raw: Arrays = {name: np.asarray(values) for name, values in data.items()}
+        raw: Arrays = arrays_of(data)
         labels: dict[str, list[str]] = {}
     else:
         raw, labels = load_examples(of.begun.model, None if data is None else str(data))
     begun = of.begun if epochs is None else of.begun.with_epochs(epochs)
-    return Trained(watched(begun, raw, labels, seed=seed, precision=precision))
+    return Trained(watched(begun, raw, labels, seed=seed, precision=precision, snapshots=snapshots))
 
 
 def _refuse_ensemble(begun: Compilation) -> None:
@@ -255,4 +292,4 @@ def explain(spec: SpecLike, **settings: object) -> Equations:
     """Return the equations of a spec's network, forward and backward."""
     from dotnn.commands.explaining.script import explanation
 
-    return Equations(explanation(_spec(spec, settings).begun).derivation)
+    return Equations(explanation(_spec(spec, settings, explain).begun).derivation)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dotnn.codegen.hygiene import NamesMeet
-from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
+from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, closest, render
 from dotnn.core.limits import MAX_SOURCE_BYTES
 from dotnn.core.registry import origin
 from dotnn.ir.graph import Graph
@@ -57,12 +57,14 @@ class Compilation:
 
     `source` is its text, and `sets` are the texts of `--set`. With `check` the verifier runs after every pass, and over
     the memory of a fast step. Whatever is wrong with a spec is a `CompileError` of the stage that finds it.
-    `large` says whether the data are large, where that is not read off the spec's own file.
+    `large` says whether the data are large, where that is not read off the spec's own file, and `labels` are the texts
+    of classes by target, where that file has been read.
     """
 
     def __init__(self, source: Source, sets: Sequence[str] = (), *, check: bool = False) -> None:
         self.source, self.sets, self.check = source, tuple(sets), check
         self.large: bool | None = None
+        self.labels: dict[str, list[str]] | None = None
         self._graphs: dict[tuple[int, Pass[[]]], tuple[Graph, Graph]] = {}
         self._verified: set[int] = set()
         self._compiled: dict[Options, Compiled] = {}
@@ -174,7 +176,7 @@ class Compilation:
         prediction = self.after(style.predict(options, words, shown)) if style.predict else graph
         parts = {name: part._draft(options, words) for name, part in self.parts.items()}
         made = (self.model, target, style, options, graph, step, prediction, self._values)
-        return Draft(*made, words, self._large, parts)
+        return Draft(*made, words, self._large, parts, self.labels)
 
     @cached_property
     def parts(self) -> Mapping[str, Compilation]:
@@ -270,7 +272,9 @@ def _look(path: str) -> str:
     if Path(path).is_dir():
         specs = sorted(p.name for p in Path(path).glob("*.nn"))[:5]
         return f"name one of its specs: {', '.join(specs)}" if specs else "name a spec, a file that ends in .nn"
-    return "check the path"
+    name, there = Path(path).name, {p.name for p in Path(path).parent.glob("*.nn")}
+    near = f"{name}.nn" if f"{name}.nn" in there else closest(name, there)
+    return f"did you mean {Path(path).with_name(near)}?" if near else "check the path"
 
 
 def front(path: str, sets: Sequence[str] = ()) -> tuple[Model, tuple[str, ...]]:

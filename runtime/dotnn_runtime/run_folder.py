@@ -42,7 +42,7 @@ FILES = (
     "best.npz",
     "validations.csv",
 )
-"""The files of a run, besides `run.json`."""
+"""The files of a run, besides `run.json`; snapshots are called as `snapshot_file` says."""
 
 
 class RunFolderError(Exception):
@@ -64,6 +64,11 @@ def fresh_run_dir(base: str | Path, name: str) -> Path:
         number += 1
 
 
+def snapshot_file(epoch: int) -> str:
+    """Return what the file of the weights after an epoch is called."""
+    return f"epoch{epoch}.npz"
+
+
 def weight_shapes(script: ModuleType) -> dict[str, tuple[int, ...]]:
     """Return the shapes of what a script stores: its parameters, and its state where it has any."""
     return {**script.PARAMS, **getattr(script, "STATE", {})}
@@ -72,9 +77,9 @@ def weight_shapes(script: ModuleType) -> dict[str, tuple[int, ...]]:
 class RunFolder:
     """A folder with the files of one run, each complete or absent, and `run.json`, which lists them.
 
-    Files: those of `FILES`, and the files of definitions that the spec uses, under their own names. A file is listed
-    before it is written, so what is not listed was never written by dotnn, and is neither overwritten nor deleted. All
-    methods that write raise RunFolderError for such a file.
+    Files: those of `FILES`, snapshots, and the files of definitions that the spec uses, under their own names. A file
+    is listed before it is written, so what is not listed was never written by dotnn, and is neither overwritten nor
+    deleted. All methods that write raise RunFolderError for such a file.
     """
 
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
@@ -92,13 +97,15 @@ class RunFolder:
         """
         folder = Path(path)
         try:
-            is_run = (folder / MANIFEST).exists()
+            is_run, names = (folder / MANIFEST).exists(), {*FILES, MANIFEST}
             if is_run:
-                _remove_run(cls.open(folder), overwrite)
+                before = cls.open(folder)
+                names.update(before.files)
+                _remove_run(before, overwrite)
             folder.mkdir(parents=True, exist_ok=True)
             there = {path.name for path in folder.iterdir()} - {".lock"}
-            if is_run or there <= leftovers(folder, (*FILES, MANIFEST)):  # of a run that was killed at its first write
-                remove_leftovers(folder, (*FILES, MANIFEST))
+            if is_run or there <= leftovers(folder, names):  # of a run that was killed at its first write
+                remove_leftovers(folder, names)
             else:
                 raise RunFolderError("the folder is not empty and not a run of dotnn", folder, "name another folder")
             run = cls(folder, {"written_by": "dotnn", "version": version, "files": [], **(info or {})})
@@ -113,7 +120,8 @@ class RunFolder:
         folder = Path(path)
         try:
             if not (folder / MANIFEST).is_file():
-                raise RunFolderError(f"not a run of dotnn: there is no {MANIFEST}", folder)
+                lacking = f"not a run of dotnn: there is no {MANIFEST}"
+                raise RunFolderError(lacking if folder.is_dir() else "there is no such folder", folder)
             manifest = read_sealed_json(folder / MANIFEST)
         except (OSError, DataError, ValueError) as error:
             raise RunFolderError(f"{MANIFEST}: {reason_of(error)}", folder) from None

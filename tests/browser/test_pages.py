@@ -37,7 +37,7 @@ def folder(tmp_path_factory):
     """A run of iris and one that learns nothing, as reports, pictures and equations."""
     made = tmp_path_factory.mktemp("pages")
     for arguments in (
-        ("train", str(SPECS / "iris.nn"), "--run", "run"),
+        ("train", str(SPECS / "iris.nn"), "--run", "run", "--snapshots", "5"),
         ("report", "run", "-o", "report.html"),
         ("train", str(SPECS / "vanishing.nn"), "--run", "bad", "--epochs", "2"),
         ("report", "bad", "-o", "bad.html"),
@@ -78,6 +78,20 @@ def test_a_page_is_as_wide_as_its_window(browser, folder, name, width):
     scrolling = browser.execute_script(SCROLLING)
     assert scrolling if width == 400 else True
     assert all("tabindex" in element.partition(">")[0] for element in scrolling)
+
+
+SMALLEST = """
+return Math.min(...[...document.querySelectorAll('figure svg text')].map(e => {
+  const m = e.getScreenCTM(); return parseFloat(getComputedStyle(e).fontSize) * Math.hypot(m.a, m.b) }))
+"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", ["report.html", "bad.html"])
+def test_words_in_pictures_stay_large_enough_to_be_read(browser, folder, name, width):
+    """In pixels, on a narrow screen too, where a picture scrolls rather than shrinks any more."""
+    show(browser, folder / name, width)
+    assert browser.execute_script(SMALLEST) >= 7
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -94,16 +94,14 @@ def test_latex(name, tmp_path):
         assert done.returncode == 0, done.stdout[-2000:]
 
 
-@pytest.mark.parametrize("name", ["xor", "digits_batchnorm", "sunspots"])
-def test_notebook(name, tmp_path):
-    """Its cells run, one after the other, and the derivatives that they compare are equal."""
-    shutil.copytree(SPECS / "data", tmp_path / "data")
-    shutil.copy(SPECS / f"{name}.nn", tmp_path)
-    book = json.loads(page(tmp_path / f"{name}.nn", ".ipynb", tmp_path, "--example", "1"))
+@pytest.mark.parametrize("path", sorted(SPECS.glob("*.nn")), ids=lambda path: path.stem)
+def test_notebook(path, tmp_path):
+    """Its cells run beside the spec, one after the other, and the derivatives that they compare are equal."""
+    book = json.loads(page(path, ".ipynb", tmp_path, "--example", "1"))
     assert len({cell["id"] for cell in book["cells"]}) == len(book["cells"])
     scope: dict[str, object] = {"__name__": "__main__"}
     before = os.getcwd()
-    os.chdir(tmp_path)
+    os.chdir(SPECS)
     try:
         for cell in book["cells"]:
             if cell["cell_type"] == "code":

@@ -14,9 +14,6 @@ from dotnn.library.ops import OPS, Op
 from dotnn.passes.simplify import drop_unread
 from dotnn.session import Options, compile_spec, lower
 from dotnn.targets.numpy.fast import emitter
-from dotnn.targets.numpy.fast.kernels import KERNELS
-from dotnn.targets.numpy.fast.kernels.base import Kernel
-from dotnn.targets.numpy.fast.kernels.pieces import ufunc
 from dotnn.targets.numpy.fast.placement.batch import place
 from dotnn.targets.numpy.fast.placement.describe import describe
 from dotnn_runtime.script.selfcheck import generic_batch
@@ -68,9 +65,8 @@ def places_of(spec: str, other: dict[str, Op]) -> tuple[dict[str, str], set[str]
         "output y = x -> reshape([3, 1]) -> rnn(4, returns = sequence) -> rnn(3) -> dense(3, tanh) -> dense(2)",
     ],
 )
-def test_a_new_op_is_placed_by_what_it_says_of_itself(network: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_new_op_is_placed_by_what_it_says_of_itself(network: str):
     """It takes over memory, carries a bias and is cut as the op of which all is known."""
-    monkeypatch.setitem(KERNELS, "bent", Kernel("bent", ufunc("tanh")))
     spec = f"model M {{ input x: [3]  target t: [2]\n  {network} }} train {{ loss = mse(y, t) }}"
     expected, found = places_of(spec, {}), places_of(spec, KNOWN)
     assert found == expected

@@ -7,6 +7,7 @@ import pytest
 from errors.runner import dotnn
 from support import module_of
 
+from dotnn.commands.seeing.run import Run
 from dotnn_runtime.script.npz_file import load_arrays
 
 SPEC = """model M {{ input x: [2]  target t: [1]
@@ -69,3 +70,19 @@ def test_what_cannot_be_begun_with(spec, run, says, folder):
     outcome = dotnn("train", spec, "--run", "second", "--init-from", run, folder=folder)
     assert outcome.exit_code == 1 and "NN510" in outcome.stderr and says in outcome.stderr
     assert not (folder / "second").exists()
+
+
+def test_what_it_began_with_is_known_once_the_other_run_is_gone(folder, monkeypatch):
+    """Pictures of the first pass, and the signs before the training, are those of these weights, not of drawn ones."""
+    command = ["train", "one.nn", "--init-from", "first", "--run", "second", "--seed", "5"]
+    assert dotnn(*command, folder=folder).exit_code == 0
+    taken = weights(folder, "first")
+    for path in (folder / "first").iterdir():
+        path.unlink()
+    monkeypatch.chdir(folder)
+    run = Run.open("second")
+    began = run.start(run.parts())
+    assert began.keys() == taken.keys()
+    for name, w in taken.items():
+        np.testing.assert_array_equal(began[name], w)
+    assert dotnn("graph", "--run", "second", "--show", "evolution", folder=folder).exit_code == 1

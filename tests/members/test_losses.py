@@ -154,6 +154,28 @@ def test_cross_entropy_warns_of_what_is_no_distribution(ending, codes):
     assert [d.code for d in lint(model)] == codes
 
 
+@pytest.mark.parametrize(("loss", "target"), [("cross_entropy", "class[3]"), ("bce", "[3]")])
+def test_what_the_warning_names_is_right_and_loses_no_digits(loss, target):
+    """Of a dense layer without an activation: the layer to write, whose loss holds where probabilities are 0 or 1."""
+    text = "model M {{ input x: [3]  target t: {}  output y = x -> {} }}  train {{ loss = {}(y, t) }}"
+    (warned,) = lint(model_of(text.format(target, "dense(3)", loss)))
+    named = re.search(r"dense\(\d+, \w+\)", warned.help)
+    assert warned.code == "NN604" and named
+    mended = model_of(text.format(target, named[0], loss))
+    assert not list(lint(mended))
+    module = module_of(text.format(target, named[0], loss))
+    params = {name: np.zeros(shape) for name, shape in module.PARAMS.items()} | {"y.W": np.eye(3)}
+    z, t = np.array([900.0, -800.0, 3.0]), np.array([0.0, 1.0, 0.0])
+    batch = {"x": z[None], "t": np.array([1]) if loss == "cross_entropy" else t[None]}
+    with decimal.localcontext(prec=2000):
+        e = [decimal.Decimal(v).exp() for v in z]
+        one = [-(e[1] / sum(e)).ln()]
+        each = [-((a if k == 1 else 1) / (1 + a)).ln() for k, a in enumerate(e)]
+        exact = float(sum(one if loss == "cross_entropy" else each)) / (1 if loss == "cross_entropy" else 3)
+    found = module.total_loss(params, batch, module.forward(params, batch)[1])
+    np.testing.assert_allclose(found, exact, rtol=1e-12)
+
+
 LOGITS = [50.0, -50.0, 30.0, -3.0, 0.5, -40.0]
 WAYS = {
     "bce": [

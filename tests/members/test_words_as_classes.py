@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from errors.runner import dotnn
 
+from dotnn.commands.training.prepare import Request, prepare
+from dotnn.running import told_by_data
 from dotnn.running.scripts import load_module
-from dotnn.session import Options, compile_spec
+from dotnn.session import Compilation, Options, compile_spec
 
 pytestmark = pytest.mark.usefixtures("step_by_step")
 
@@ -106,6 +108,45 @@ def test_classes_of_arrays_from_1_are_those_from_0(source, target, tmp_path):
     np.testing.assert_array_equal(np.asarray(parts["test"]["t"]), KIND[rows] - 1)
     if target != "tensorflow":
         assert len(module.train(epochs=2)[1]) == 2
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("cells", ["words", "from 1", "arrays from 1"])
+def test_a_training_reads_its_data_once(cells, target, tmp_path, monkeypatch):
+    """What they tell the script is handed on to it, which is the one that `dotnn compile` writes."""
+    in_arrays = CLASSES.replace('csv("d.csv", x = [a, b], t = t)', 'npz("d.npz", x = x, t = t)')
+    text = in_arrays if cells == "arrays from 1" else CLASSES
+    write(tmp_path, text, np.array(["low", "mid", "up"])[KIND - 1] if cells == "words" else KIND)
+    np.savez(tmp_path / "d.npz", x=X, t=KIND.astype(np.uint8))
+    options, more = TARGETS[target], (None, None, None, "float32", False, False, True)
+    wanted = compile_spec(str(tmp_path / "s.nn"), options).script
+    for reader in ("table_reader", "array_reader", "single_reader"):
+        monkeypatch.setattr(told_by_data, reader, lambda *_: pytest.fail("the file is read again"))
+    asked = Request(options.target or "numpy", None, None, options.style, *more)
+    ready = prepare(Compilation.read(str(tmp_path / "s.nn")), asked)
+    assert ready.compiled.script == wanted
+    assert ready.labels == {"t": ["low", "mid", "up"] if cells == "words" else ["1", "2", "3"]}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_classes_from_1_in_a_file_that_no_spec_names(target, tmp_path):
+    """`dotnn train` counts them from 0; a script, which has never seen the file, takes none for another class."""
+    without = "".join(line for line in CLASSES.splitlines(keepends=True) if not line.startswith("data"))
+    write(tmp_path, without, KIND)
+    for name, first in {"ones": 1, "zeros": 0}.items():
+        np.savez(tmp_path / f"{name}.npz", x=X, t=KIND - 1 + first)
+    options = TARGETS[target]
+    (tmp_path / "s.py").write_text(compile_spec(str(tmp_path / "s.nn"), options).script)
+    module = load_module(tmp_path / "s.py", None)
+    with pytest.raises((ValueError, IndexError)):
+        module.train(module.load_data(tmp_path / "ones.npz"))
+    more = (None, None, None, "float32", False, False, True)
+    begun = Compilation.read(str(tmp_path / "s.nn"))
+    files = (str(tmp_path / name) for name in ("ones.npz", "zeros.npz"))
+    asked = (Request(options.target or "numpy", None, file, options.style, *more) for file in files)
+    ones, zeros = (prepare(begun, one).parts["train"] for one in asked)
+    np.testing.assert_array_equal(np.asarray(ones["t"]), KIND - 1)
+    np.testing.assert_array_equal(np.asarray(ones["t"]), np.asarray(zeros["t"]))
 
 
 @pytest.mark.parametrize("target", TARGETS)

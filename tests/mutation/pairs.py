@@ -142,10 +142,11 @@ class Draw:
     other: suite.Maker
 
     def pair(self) -> Pair | None:
-        """Return them in one script; None where they are not apart, or one of them does not show by itself."""
+        """Return them in one script; None where they are not apart, or one by itself or both do not show."""
         one, other, right = self.one(), self.other(), self.right()
         found = paired(right, one, other) if self._are_two(one, other) else None
-        shown = one.beside is not None or (shows(one, right) and shows(other, right))
+        scripts = (one, other, *([found.one] if found is not None else []))  # two may make up for each other
+        shown = one.beside is not None or all(shows(mutant, right) for mutant in scripts)
         return found if shown else None
 
     def _are_two(self, one: Mutant, other: Mutant) -> bool:

@@ -25,7 +25,6 @@ EQUIVALENT = [
     ("tie", r"g_dense >= 0, d_g, d_g \* 0\.7", "elu's kink: no convention is documented, either slope would do"),
     (RULE, r"^elu_derivative: np\.where\(z >= 0", "elu's kink: no convention is documented, either slope would do"),
     ("tie", r"p >= 1e-07", "the edge of a clip: no convention is documented, either slope would do"),
-    ("tie", r"t \* y < 0", "the perceptron's kink: no convention is documented, either slope would do"),
     (
         "doubled_term",
         r"(image|groups): seen = x\[:, i:i \+ i \+ rows|blocks: seen = .*j:j \+ j \+ columns",
@@ -33,7 +32,7 @@ EQUIVALENT = [
     ),
     (
         "doubled_term",
-        r"blocks: return d_x\[.*left:left \+ size\[1\] \+ size\[1\]",
+        r"blocks: return d_x\[.*left:left \+ (left|size\[1\]) \+ size\[1\]",
         "where there is no border on the right, the slice that is too long ends where the array does",
     ),
     ("dropped_term", r"top:-bottom|left:-right", "an index below 0 counts from the end"),

@@ -36,6 +36,8 @@ train { loss = mse(p, t)  optim = adam(cosine(0.01, warmup = 10%))  batch = 16  
 """
 OTHERWISE = ("metrics.json", "loss.svg", ".lock", "model.keras")
 """Files of a run that tell its name, the time, or how long it took: two runs of the same training differ in them."""
+MORE = {"dotnn": ("--snapshots", "3"), "script": ()}
+"""What a command is asked for beside its training: other files that it writes on the way."""
 IN_A_PROCESS = "import sys; from dotnn.cli import main; main(sys.argv[1:])"
 
 
@@ -187,7 +189,7 @@ def at_every_write(by: str, stride: int = 1, epochs: int = 4, style: str = "fast
     here, wrong, moment = Path.cwd(), [], 0
     with tempfile.TemporaryDirectory() as scratch:
         prepare(Path(scratch), epochs)
-        training = Training(Path(scratch), "numpy", by, style)
+        training = Training(Path(scratch), "numpy", by, style, MORE[by])
         try:
             training.end(training.start("whole"))
             whole = training.files("whole")
@@ -217,7 +219,7 @@ def rounds(
     kills, wrong = 0, []
     with tempfile.TemporaryDirectory() as scratch:
         prepare(Path(scratch), epochs)
-        training = Training(Path(scratch), target, by, style)
+        training = Training(Path(scratch), target, by, style, MORE[by])
         try:
             started = time.monotonic()
             training.end(training.start("whole"))

@@ -115,6 +115,28 @@ def test_layers_that_share_weights_are_one_box():
     ]  # fmt: skip
 
 
+BLOCK = """
+block Both { input x: [2]  output x -> dense(3, tanh) -> dense(2) }
+"""
+
+
+def test_uses_of_a_block_that_share_weights_are_one_box():
+    """The weights are counted once, each use has its arrow; the head of it is the block, not its last layer."""
+    model = model_of(BLOCK + SHARED.replace("dense(2, tanh)", "Both()"))
+    diagram = diagram_of(model)
+    (box,) = [box for box in diagram.boxes if box.kind == "block"]
+    size = sum(p.size for name, p in model.params.items() if name.startswith("code."))
+    assert box.lines == ("Both", "code, used 2 times", f"[B, 2], {size} parameters") and size == 17
+    assert [arrow for arrow in diagram.arrows if box.name in arrow] == [
+        ("a", box.name, 0), ("b", box.name, 0), (box.name, "y.multiply", 0), (box.name, "y.multiply", 1),
+    ]  # fmt: skip
+    unfolded = diagram_of(model, unfold=True)
+    heads = [box.lines[:2] for box in unfolded.boxes if box.lines[0].startswith("dense")]
+    assert ("dense(3, tanh)", "code.dense1, used 2 times") in heads and len(heads) == 3
+    chained = model_of(BLOCK + SHARED.replace("dense(2, tanh)", "Both()").replace("(a -> code)", "(a -> code -> code)"))
+    assert [box.kind for box in diagram_of(chained).boxes].count("block") == 3
+
+
 @pytest.mark.parametrize("way", ["(a -> code -> code) + (b -> code)", "(a -> code -> dense(2) -> code) * (b -> code)"])
 def test_uses_that_depend_on_each_other_stay_apart(way):
     model = model_of(SHARED.replace("(a -> code) * (b -> code)", way))

@@ -98,6 +98,101 @@ def test_pictures_for_notebooks(data):
         assert svg.startswith("<svg")
 
 
+TWO = """
+model M { input a: [1]  input b: [1]  target t: [1]  output y = concat(a, b) -> dense(1) }
+train { loss = mse(y, t)  optim = sgd(0.1) }
+"""
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        lambda trained: trained.predict(y=[[1, 2]]),
+        lambda trained: trained.predict(x=[[1, 2]], y=[[1]]),
+        lambda trained: trained.predict(),
+        lambda trained: trained.predict(x=[[1, 2, 3]]),
+        lambda trained: trained.predict(x=[["a", "b"]]),
+        lambda trained: trained.predict([[1, 2], [3]]),
+        lambda trained: trained.predict([[1, 2]], [[1, 2]]),
+        lambda trained: trained.predict([[1, 2]], x=[[1, 2]]),
+        lambda trained: trained.picture("residual"),
+        lambda trained: trained.evaluate("tset"),
+        lambda trained: dotnn.train(dotnn.load("m.nn", text=TEXT), {"x": [[1, 2], [3]], "t": [[1], [2]]}),
+        lambda trained: dotnn.train(dotnn.load("m.nn", text=TEXT), precision="float16"),
+        lambda trained: dotnn.train(dotnn.load("m.nn", text=TWO), {n: np.ones((4, 1)) for n in "abt"}).predict([[1]]),
+    ],
+)
+def test_a_slip_in_a_program_is_an_error_of_dotnn(data, mistake):
+    with pytest.raises(dotnn.CompileError) as caught:
+        mistake(dotnn.train(dotnn.load("m.nn", text=TEXT), data))
+    assert all(fault.help for fault in caught.value.diagnostics)
+
+
+@pytest.mark.parametrize(
+    "function, settings, meant",
+    [
+        (dotnn.train, {"epoch": 3}, "epochs"),
+        (dotnn.check, {"sed": 3}, "seed"),
+        (dotnn.compile, {"unit": 3}, "units"),
+        (dotnn.explain, {"unit": 3}, "units"),
+        (dotnn.load, {"unit": 3, "text": TEXT}, "units"),
+    ],
+)
+def test_a_misspelt_keyword(function, settings, meant):
+    """The keyword that was meant is named, of the function or of the spec, and no option of the command line."""
+    spec = "m.nn" if "text" in settings else dotnn.load("m.nn", text=TEXT)
+    with pytest.raises(dotnn.CompileError) as caught:
+        function(spec, **settings)
+    (fault,) = caught.value.diagnostics
+    assert f'"{meant}"' in fault.help and "--" not in caught.value.render()
+
+
+def test_the_only_input_needs_no_name(data):
+    trained = dotnn.train(dotnn.load("m.nn", text=TEXT), data)
+    assert np.array_equal(trained.predict(data["x"])["y"], trained.predict(x=data["x"])["y"])
+
+
+def test_the_texts_of_classes():
+    trained = dotnn.train(SPECS / "iris.nn", epochs=40)
+    rows = [line.split(",") for line in (SPECS / "data/iris.csv").read_text().split()[1:]]
+    p = trained.predict(np.array([row[:4] for row in rows], float))["p"]
+    said = [trained.labels["species"][i] for i in p.argmax(axis=1)]
+    assert np.mean([text == row[4] for text, row in zip(said, rows, strict=True)]) > 0.9
+
+
+def test_classes_as_texts_are_refused_with_their_place_and_a_way_that_works():
+    rows = [line.split(",") for line in (SPECS / "data/iris.csv").read_text().split()[1:]]
+    x, texts = np.array([row[:4] for row in rows], float), np.array([row[4] for row in rows])
+    with pytest.raises(dotnn.CompileError) as caught:
+        dotnn.train(SPECS / "iris.nn", {"x": x, "species": texts}, epochs=1)
+    (fault,) = caught.value.diagnostics
+    assert "whole numbers" in fault.message and "species[0] is setosa" in fault.message
+    way = fault.help.partition(": ")[2].partition(" does")[0]
+    numbers = eval(way, {"np": np, "texts": texts})
+    trained = dotnn.train(SPECS / "iris.nn", {"x": x, "species": numbers}, epochs=1)
+    assert np.array_equal(trained.params["p.dense1.W"], dotnn.train(SPECS / "iris.nn", epochs=1).params["p.dense1.W"])
+
+
+def test_what_is_shown_of_an_object_is_a_line(data):
+    spec = dotnn.load("m.nn", text=TEXT)
+    for shown in (spec, dotnn.train(spec, data), dotnn.compile(spec), dotnn.explain(spec)):
+        assert len(repr(shown)) < 100 and repr(shown).count("\n") == 0
+
+
+def test_what_it_offers_is_what_can_be_imported():
+    names: dict[str, object] = {}
+    exec("from dotnn import *", names)
+    assert {*names} - {"__builtins__"} == {*dotnn.__all__} == {n for n in dir(dotnn) if not n.startswith("__")}
+
+
+def test_why_there_is_nothing_to_draw(data):
+    """What the network has stands beside what the picture needs."""
+    with pytest.raises(dotnn.CompileError) as caught:
+        dotnn.train(dotnn.load("m.nn", text=TEXT), data).picture("confusion")
+    (fault,) = caught.value.diagnostics
+    assert fault.message.endswith("reads x: [2], and its target is t: [1]")
+
+
 def test_the_version_costs_nothing():
     heavy = "import sys, dotnn; dotnn.__version__; print(*{'numpy', 'lark', 'click', 'dotnn.api'} & {*sys.modules})"
     outcome = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)

@@ -246,6 +246,41 @@ def test_filters_are_the_weights(folder):
             assert shade == (int(weight < 0), int(np.ceil(abs(weight) / largest * 8)))
 
 
+WORDED = """
+model Worded { input x: [2]  target t: [1]  output p = x -> dense(1, sigmoid) }
+data { source = csv("t.csv", x = [a, b], t = t) }
+train { loss = bce(p, t)  optim = adam(0.1)  epochs = 30 }
+"""
+
+
+@pytest.mark.parametrize(("texts", "called"), [(("0", "1"), ("0", "1")), (("yes", "no"), ("no (0)", "yes (1)"))])
+def test_a_single_unit_says_which_value_is_which_class(texts, called, tmp_path):
+    """Beside the matrix, the diagram of calibration, ROC and boundary; and it is what a loop of the weights counts."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((80, 2))
+    t = [texts[int(a + 0.3 * rng.standard_normal() > 0.5)] for a in x[:, 0]]
+    with open(tmp_path / "t.csv", "w", newline="") as file:
+        csv.writer(file).writerows([("a", "b", "t"), *zip(*x.T, t, strict=True)])
+    (tmp_path / "s.nn").write_text(WORDED)
+    done = dotnn("train", "s.nn", "--run", "r", "--precision", "float64", folder=tmp_path)
+    assert done.exit_code == 0, done.stderr
+    for name in ("confusion", "calibration", "roc", "boundary"):
+        root = shown(tmp_path, "r", name)
+        said = [m for m in (re.fullmatch(SAID, text.text) for text in root.iter(f"{SVG}text")) if m]
+        assert [m.groups() for m in said] == [(called[1], called[0])], name
+    root, w = shown(tmp_path, "r", "confusion"), weights_of(tmp_path, "r")
+    above = (x @ w["p.W"] + w["p.b"])[:, 0] > 0
+    cells = [(float(text.get("x")), float(text.get("y")), text.text) for text in root.iter(f"{SVG}text")
+             if text.get("class") == "cell"]  # fmt: skip
+    heads = min(y for _, y, _ in cells)
+    columns = sorted({x for x, _, _ in cells})
+    counts = [sum(int(words) for x, y, words in cells if x == at and y > heads) for at in columns]
+    assert counts == [np.sum(~above), np.sum(above)]
+
+
+SAID = r"p above 0\.5: t is (.*), else (.*)"
+
+
 def scores_of(folder):
     """Return the probabilities of the test part's classes, and which are true."""
     data, rows = table(folder), part(folder, "test")

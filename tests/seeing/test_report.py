@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import re
+from html import unescape
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -185,6 +186,21 @@ def test_the_training_can_be_repeated_by_what_it_says(folder, found):
     assert dotnn(*words, folder=folder).exit_code == 0
     with np.load(folder / "r/weights.npz") as one, np.load(folder / "again/weights.npz") as other:
         assert all(np.array_equal(one[name], other[name]) for name in one.files)
+
+
+@pytest.mark.parametrize(
+    "options", [["--epochs", "3"], ["--style", "explain", "--precision", "float64"], ["--init-from", "r"]], ids=" ".join
+)
+def test_what_the_command_line_asked_for_is_repeated(folder, options):
+    name = options[0].strip("-")
+    assert dotnn("train", "s.nn", "--run", name, *options, folder=folder).exit_code == 0
+    assert dotnn("report", name, "-o", "p.html", folder=folder).exit_code == 0
+    text = unescape((folder / "p.html").read_text(encoding="utf-8"))
+    (folder / "p.html").unlink()
+    (command,) = re.findall("dotnn train s.nn --run again (.*)</pre>", text)
+    assert dotnn("train", "s.nn", "--run", f"{name}2", *command.split(), folder=folder).exit_code == 0
+    for file in ("weights.npz", "history.csv"):
+        assert (folder / name / file).read_bytes() == (folder / f"{name}2" / file).read_bytes()
 
 
 def test_texts_of_the_spec_and_the_data_are_texts(found):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from members.test_turn_names import FUNCTIONS_OF_SCRIPTS, renamed
 from members.test_turns import regime
 from support import SPECS, model_of, module_of
 
@@ -50,7 +51,11 @@ IN_ONE = regime("plain").replace(
 """Batch norm that the other sections do not compute, and must not renew."""
 
 
-@pytest.mark.parametrize("text", [SPEC, IN_ONE], ids=["one of all", "in one"])
+OF_FUNCTIONS = renamed(regime("plain"), {k: v for k, v in FUNCTIONS_OF_SCRIPTS.items() if k not in "xt"})
+WHOLE = {"one of all": SPEC, "in one": IN_ONE, "names of functions": OF_FUNCTIONS}
+
+
+@pytest.mark.parametrize("text", WHOLE.values(), ids=WHOLE)
 def test_turns_in_tensorflow(text, tmp_path):
     """As `train` takes them: each section's epoch is one graph."""
     assert_trained_alike(text, tmp_path)

@@ -36,13 +36,15 @@ def body(model: Model) -> tuple[tree.Stmt, ...]:
 
 def _body(model: Model) -> Iterator[tree.Stmt]:
     declared = {**model.inputs, **model.targets}
+    done = [(c, c.way.entry.draws(c.way.attrs, declared[c.names[0]].type.example)) for c in changes(model)]
     yield tree.assign("seen", "dict(examples)")
-    yield tree.assign("count", f'len(seen["{next(iter(model.inputs))}"])')
-    for change in changes(model):
-        way, shape = change.way, declared[change.names[0]].type.example
+    if any(draws for _, draws in done):
+        yield tree.assign("count", f'len(seen["{next(iter(model.inputs))}"])')
+    for change, draws in done:
+        way = change.way
         source = f", {way.entry.source}" if way.entry.source else ""
         yield tree.Note(f"{_shown(way)}{source}")
-        for name, drawn in way.entry.draws(way.attrs, shape).items():
+        for name, drawn in draws.items():
             yield tree.assign(name, drawn)
         made = way.entry.apply(way.attrs)
         for name in change.names:

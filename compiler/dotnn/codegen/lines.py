@@ -6,8 +6,6 @@ the batch, the cache) is unpacked where it is first needed.
 
 from __future__ import annotations
 
-import ast
-import re
 import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -32,7 +30,10 @@ COMMENT_COLUMN = 52
 
 
 class Body:
-    """The body of one function: unpacks lazily, prints banners, keeps what has been defined."""
+    """The body of one function: unpacks lazily, prints banners, keeps what has been defined.
+
+    Its `lines` are whole statements: who prints them knows the width of the page.
+    """
 
     def __init__(self, model: Model, graph: Graph) -> None:
         self.model = model
@@ -62,7 +63,7 @@ class Body:
         """Append the lines of a statement's nodes."""
         self.unpack([v for n in block for v in n.ins], {v.id for n in block for v in n.outs})
         for node in block:
-            self.lines += loop_lines(node, node.loop, constant_starts(block)) if node.loop else [statement(node)]
+            self.lines += loop_lines(node, node.loop, constant_starts(block)) if node.loop else statement(node)
             self.known.update(v.id for v in node.outs)
 
     def unpack(self, values: Iterable[Value], made_here: set[int] = frozenset()) -> None:  # type: ignore[assignment]
@@ -78,11 +79,11 @@ def _unpacking(values: Sequence[Value], container: str, key: Callable[[Value], s
     return _assignments([v.name for v in values], [f'{container}["{key(v)}"]' for v in values])
 
 
-def statement(node: Node, name_of: NameOf = attrgetter("name"), target: str = "", room: int = INDENT) -> str:
-    """Return `name = expression  # [shape]  equation`, to be moved right by `room`."""
+def statement(node: Node, name_of: NameOf = attrgetter("name"), target: str = "", room: int = INDENT) -> list[str]:
+    """Return `name = expression  # [shape]  equation`, to be moved right by `room`; nothing is broken yet."""
     op = node.rule
     line = op.line_of_both(node, name_of)
-    return with_comment(f"{target or f'{node.out.name} ='} {line}", comment_of(node), room)
+    return in_column(f"{target or f'{node.out.name} ='} {line}", comment_of(node), room)
 
 
 def loop_lines(node: Node, loop: Loop, constant: Collection[int] = ()) -> list[str]:
@@ -133,8 +134,8 @@ def loop_steps(node: Node, loop: Loop, name_of: NameOf, sums_in: str = "{}", roo
         *_step_leaves(node, loop, name_of, at, room + INDENT),
     ]
     again = node.phase == "backward" and loop.leaving[0].role != "cotangent"
-    head = with_comment(f"for {at} in {loop.order()}:", WAYS["again" if again else node.phase], room)
-    return [*_assignments(states, [name_of(v) for v in loop.initial(node.ins)], room), head, *indented(body)]
+    head = in_column(f"for {at} in {loop.order()}:", WAYS["again" if again else node.phase], room)
+    return [*_assignments(states, [name_of(v) for v in loop.initial(node.ins)], room), *head, *indented(body)]
 
 
 def _step_begins(node: Node, loop: Loop, name_of: NameOf, at: str, room: int) -> Iterator[str]:
@@ -153,7 +154,7 @@ def _step_computes(loop: Loop, name_of: NameOf, added: Mapping[int, str], room: 
 
     for n in loop.nodes:
         if n.loop is None:
-            yield statement(n, name, added.get(n.out.id, ""), room)
+            yield from statement(n, name, added.get(n.out.id, ""), room)
         else:
             yield from _loop_in_a_step(n, n.loop, name, added, room)
 
@@ -192,7 +193,7 @@ def _arrays(sequences: Sequence[Value], like: Value, dtype: str) -> list[str]:
         for start in range(0, len(names), 4):
             part = names[start : start + 4]
             sizes = dims if len(part) == 1 else f"{len(part)}, {dims}"
-            lines += on_the_page(f"{', '.join(part)} = np.zeros(({sizes}), {dtype})", INDENT)
+            lines.append(f"{', '.join(part)} = np.zeros(({sizes}), {dtype})")
     return lines
 
 
@@ -229,15 +230,13 @@ class _Lenient(dict):  # type: ignore[type-arg]
         return "{" + key + "}"
 
 
-def with_comment(code: str, comment: str, room: int = INDENT) -> str:
+def in_column(code: str, comment: str, room: int = INDENT) -> list[str]:
     """Return a statement with a comment in a common column of a script whose lines are moved right by `room`.
 
-    Where there is no room for both, the comment stands above, and the statement is broken.
+    Where there is no room for both, the comment stands above; nothing is broken yet.
     """
     joined = f"{code:<{COMMENT_COLUMN + INDENT - room}}  # {comment}" if comment else code
-    if len(joined) <= WIDTH - room:
-        return joined
-    return "\n".join([*comment_lines(comment, 0, room), *on_the_page(code, room)])
+    return [joined] if len(joined) <= WIDTH - room else [*comment_lines(comment, 0, room), code]
 
 
 def commented(code: str, comment: str, room: int) -> list[str]:
@@ -259,52 +258,9 @@ def on_the_page(statement: str, room: int) -> list[str]:
     return wrap.wrapped(code, len(statement) - len(code), WIDTH - room)
 
 
-NO_CODE = re.compile(r"""(["'])(?:\\.|(?!\1).)*\1|#.*""")
-"""Texts and comments, whose brackets are none."""
-
-
-def all_on_the_page(lines: Iterable[str], room: int) -> Iterator[str]:
-    """Yield lines that fit once they are moved right by `room`; a statement among them may be broken already."""
-    for statement in _statements(lines):
-        if len(statement) > 1 and max(map(len, statement)) <= WIDTH - room:
-            yield from statement
-        else:
-            yield from on_the_page(_joined(statement), room)
-
-
-def _statements(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Yield the lines of one statement after the other: those inside of its brackets belong to it."""
-    some: list[str] = []
-    depth = 0
-    for line in lines:
-        some.append(line)
-        code = NO_CODE.sub("", line)
-        depth += sum(code.count(c) for c in "([{") - sum(code.count(c) for c in ")]}")
-        if not depth:
-            yield some
-            some = []
-
-
-def _joined(statement: Sequence[str]) -> str:
-    """Return the lines of a statement as one, as if it had not been broken."""
-    text, *rest = statement
-    for line in map(str.strip, rest):
-        tight = text.endswith(("(", "[", "{")) or line[0] in ")]}"
-        text += line if tight else f" {line}"
-    return _without_brackets(text) if rest else text
-
-
-def _without_brackets(code: str) -> str:
-    """Return a statement without the brackets around whole sides of it, which it has where it was broken in them."""
-    indent = len(code) - len(code.lstrip())
-    sides = code.lstrip().split(" = ")
-    bare = [s[1:-1].strip().removesuffix(",") if s[0] == "(" and s[-1] == ")" else s for s in sides]
-    written = " = ".join(bare)
-    try:
-        same = ast.dump(ast.parse(written)) == ast.dump(ast.parse(code.lstrip()))
-    except SyntaxError:
-        same = False
-    return " " * indent + written if same else code
+def all_on_the_page(lines: Iterable[str], room: int) -> list[str]:
+    """Return whole statements, of which some may be indented, as lines that fit once they are moved right by `room`."""
+    return [line for statement in lines for line in on_the_page(statement, room)]
 
 
 class Banners:

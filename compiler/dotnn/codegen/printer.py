@@ -44,7 +44,7 @@ class Printer:
         self.lines += module.head.rstrip("\n").split("\n")
         before: tree.Item | None = None
         for item in module.items:
-            self.lines += [""] if isinstance(before, tree.Banner) else ["", ""]
+            self.lines += [] if isinstance(before, tree.Banner) else ["", ""]
             self._item(item)
             before = item
 
@@ -92,6 +92,8 @@ class Printer:
                 self.body(body, indent + INDENT)
             case tree.If():
                 self._condition(stmt, indent)
+            case tree.Try():
+                self._attempt(stmt, indent)
             case tree.Heading(text, place) | tree.Note(text, place):
                 self.lines.append(aligned(f"{' ' * indent}# ", text, place))
             case tree.Blank():
@@ -106,6 +108,12 @@ class Printer:
             case (_, *_):
                 self.lines.append(f"{' ' * indent}else:")
                 self.body(stmt.otherwise, indent + INDENT)
+
+    def _attempt(self, stmt: tree.Try, indent: int) -> None:
+        self.lines.append(f"{' ' * indent}try:")
+        self.body(stmt.body, indent + INDENT)
+        self.lines.append(f"{' ' * indent}except {stmt.caught}:")
+        self.body(stmt.handled, indent + INDENT)
 
     def _code(
         self,

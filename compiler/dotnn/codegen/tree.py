@@ -40,7 +40,7 @@ class Assign:
 
 @dataclass(frozen=True)
 class For:
-    """A loop: its head begins with `for` or `while`."""
+    """A loop, or another block of one head: it begins with `for`, `while` or `with`."""
 
     head: str
     body: tuple[Stmt, ...]
@@ -54,6 +54,15 @@ class If:
     test: str
     body: tuple[Stmt, ...]
     otherwise: tuple[Stmt, ...] = ()
+
+
+@dataclass(frozen=True)
+class Try:
+    """What may fail, which exceptions are caught, and what is done then."""
+
+    body: tuple[Stmt, ...]
+    caught: str
+    handled: tuple[Stmt, ...]
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,7 @@ class Blank:
     """An empty line."""
 
 
-Stmt = Assign | For | If | Return | Do | Heading | Note | Blank
+Stmt = Assign | For | If | Try | Return | Do | Heading | Note | Blank
 
 
 def assign(target: str, value: str, sign: str = "=", comment: str = "") -> Assign:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ast
 import itertools
-import re
+import textwrap
 from collections.abc import Sequence
+
+from dotnn.codegen.brackets import items_of, to_open
 
 WIDTH = 110
 INDENT = 4
 LONG_VALUE = 40
 """With less room than this for the value, targets are broken over lines themselves."""
-DOTTED = re.compile(r"[\w.]+$")
-"""A name, or one of a module's or an object's."""
+KEPT = "\0"
+"""Stands for a blank where no line may end."""
 SHORT_HEAD = 18
 """Behind a head no longer than this, a dict begins on the same line."""
 
@@ -22,6 +24,11 @@ def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
     line = " " * indent + code
     if len(line) <= width:
         return [line]
+    if code.startswith("for ") and code.endswith(":"):
+        return _head_of_a_loop(code, indent, width)
+    if code.startswith("def ") and code.endswith("):"):
+        name, _, arguments = code[:-2].partition("(")
+        return [f"{' ' * indent}{name}(", *filled(items_of(arguments), indent + INDENT, width), f"{' ' * indent}):"]
     start, node = _value(code)
     if node is None:
         return [line]
@@ -34,6 +41,29 @@ def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
         value[0] = " " * indent + value[0].lstrip()
         return [" " * indent + "(", *filled(targets.split(", "), indent + INDENT, width), *value]
     return _broken(code[:start], code[start:], indent, width)
+
+
+def _head_of_a_loop(code: str, indent: int, width: int) -> list[str]:
+    """Return `for a, b in zip(…):` over several lines: broken in its targets, and where that is too little, behind."""
+    (loop,) = ast.parse(f"{code} pass").body
+    assert isinstance(loop, ast.For)
+    if not isinstance(loop.target, ast.Tuple):
+        return [" " * indent + code]
+    target = _segment(code, loop.target)
+    if loop.target.elts[0].col_offset == loop.target.col_offset:
+        target = f"({target})"
+    around, opened, inside = f" in {_segment(code, loop.iter)}:".partition("(")
+
+    def broken(end: str) -> list[str]:
+        text = f"for {target}{around.replace(' ', KEPT)}{opened}{end}"
+        further = " " * (indent + 2 * INDENT)
+        return textwrap.wrap(
+            text, width, initial_indent=" " * indent, subsequent_indent=further, break_long_words=False
+        )
+
+    lines = broken(inside.replace(" ", KEPT))
+    lines = lines if max(map(len, lines)) <= width else broken(inside)
+    return [line.replace(KEPT, " ") for line in lines]
 
 
 def dict_lines(head: str, groups: Sequence[Sequence[str]], indent: int = 0, width: int = WIDTH) -> list[str]:
@@ -149,7 +179,7 @@ def _in_brackets_of_its_own(head: str, value: str, node: ast.expr, indent: int, 
 
 def _inside(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
     """Return a value whose longest bracket is opened: `(a + …).sum(axis=0)`."""
-    for start, stop in _to_open(value):
+    for start, stop in to_open(value):
         inner = value[start:stop]
         first = " " * indent + head + value[:start]
         if len(first) > width or len(" " * indent + value[stop:]) > width:
@@ -193,27 +223,6 @@ def _comprehension(
     while value[cut] in ") ":
         cut += 1
     return value[1:cut].strip(), value[cut:-1].strip()
-
-
-def _to_open(value: str) -> list[tuple[int, int]]:
-    """Return where the insides of round brackets lie, the longest first; of `list(zip(…))` only the inner one."""
-    spans = sorted(_spans(value), key=lambda s: s[0] - s[1])
-    calls = {(start, stop) for start, stop in spans if DOTTED.search(value[: start - 1])}
-    around = {(a, b) for a, b in spans for c, d in calls if a < c and d == b - 1 and DOTTED.fullmatch(value[a : c - 1])}
-    return [span for span in spans if span not in around]
-
-
-def _spans(value: str) -> list[tuple[int, int]]:
-    """Return where the insides of round brackets lie."""
-    found, stack = [], []
-    for at, char in enumerate(value):
-        if char in "([{":
-            stack.append((char, at + 1))
-        elif char in ")]}" and stack:
-            opened, start = stack.pop()
-            if opened == "(" and at > start:
-                found.append((start, at))
-    return found
 
 
 def _bracket(value: str, node: ast.expr) -> tuple[str, list[str], str]:
@@ -278,6 +287,8 @@ def _item(item: str, indent: int, width: int) -> list[str]:
 LOOSE = (ast.Add, ast.Sub)
 OPERATORS = "+-*/@&|<>=! "
 """What the lines of a broken sum, product or condition begin with."""
+CLAUSES = ("if ", "else ")
+"""What the lines of a broken choice begin with; a test that is broken itself begins a line without its `else`."""
 
 
 def _operands(value: str, node: ast.expr) -> list[str]:
@@ -342,14 +353,20 @@ def _clause(head: str, value: str, indent: int, width: int) -> list[str]:
 def _part(line: str, indent: int, width: int) -> list[str]:
     if len(line) + indent <= width:
         return [" " * indent + line]
-    choice = ast.parse(f"0 {line}", mode="eval").body if line.startswith("if ") else None
+    word = next((word for word in CLAUSES if line.startswith(word)), "")
+    choice = _expression(f"0 {line}") if word else None
     if isinstance(choice, ast.IfExp):
         test, other = (_segment(f"0 {line}", n) for n in (choice.test, choice.orelse))
         return [*_clause("if ", test, indent, width), *_clause("else ", other, indent, width)]
-    operator = line[: len(line) - len(line.lstrip(OPERATORS))]
+    operator = word or line[: len(line) - len(line.lstrip(OPERATORS))]
     rest = line[len(operator) :]
+    node = _expression(rest)
+    return _inside(operator, rest, node, indent, width) if node is not None else [" " * indent + line]
+
+
+def _expression(code: str) -> ast.expr | None:
+    """Return the tree of an expression, None of what is only a part of one."""
     try:
-        node = ast.parse(rest, mode="eval").body
+        return ast.parse(code, mode="eval").body
     except SyntaxError:
-        return [" " * indent + line]
-    return _inside(operator, rest, node, indent, width)
+        return None

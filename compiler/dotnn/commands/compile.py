@@ -47,7 +47,7 @@ def command(
     """Write one self-contained script."""
     refuse_what_does_not_apply(TARGETS[target], TARGETS[target].style(style))
     from dotnn.reports.console import warn
-    from dotnn.running.output import write_script
+    from dotnn.running.output import lacking, write_script
     from dotnn.session import compile_spec
 
     options = Options(style, sets, target, **own)
@@ -61,6 +61,8 @@ def command(
     path = Path(output) if output else Path(TARGETS[target].file_of(spec))
     write_script(compiled.script, path, spec=Path(spec), imported=_imported(), force=force)
     click.echo(f"wrote {path}", err=True)
+    if without := lacking(compiled.model, path):
+        click.echo(f"note: {without}", err=True)
 
 
 def _imported() -> set[str]:

@@ -32,6 +32,12 @@ from dotnn.targets import PROVEN, TARGETS
 @click.option(
     "--init-from", metavar="RUN", type=FILE, help="Begin with the weights of another run, as far as names are the same."
 )
+@click.option(
+    "--snapshots",
+    metavar="N",
+    type=click.IntRange(1, 100),
+    help="Keep the weights after N of the epochs, for dotnn graph --show evolution.",
+)
 @click.option("--resume", is_flag=True, help="Continue from the run's last checkpoint, if there is one.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run in the same folder.")
 @json_option

@@ -15,6 +15,10 @@ MAX_NESTING = 200
 MAX_EXPRESSION_DEPTH = 200
 """The depth of one expression's tree: what a recursive walker may count on (a pipe is one level, however long)."""
 
+MAX_FORMULA = 2_000
+"""The names, numbers and operations of one formula, written out: with the definitions that it calls in it, and |x| as
+where(x > 0, x, -x)."""
+
 MAX_NUMBER = 2**63 - 1
 """The largest whole number."""
 

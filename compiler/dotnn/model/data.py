@@ -36,6 +36,13 @@ def read_weights(section: SectionReader, declared: Declarations) -> dict[str, De
     return {WEIGHTS: Declared(WEIGHTS, "target", "weight", TensorType((BATCH,)), 0, section.spans[WEIGHTS].span)}
 
 
+def _weights(section: SectionReader, declared: Declarations) -> dict[str, Column]:
+    """Return the column or array of the source that the weights are in; none where it is wrong, which is reported."""
+    with section.reporting(WEIGHTS):
+        return _weights_column(section, declared)
+    return {}
+
+
 def _weights_column(section: SectionReader, declared: Declarations) -> dict[str, Column]:
     """Return the column or array of the source that the weights are in; none where they are written in the spec."""
     item, expr = declared.get(WEIGHTS), section.values.get(WEIGHTS)
@@ -57,14 +64,8 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
     keys = [key for key in DATA_KEYS if key not in declared]
     inline, in_files = _inline(section, declared), array_calls(section, declared)
     found = read_preparations(section, keys, declared)
-    nothing: tuple[Split | None, dict[str, Column]] = (None, {})
-    split, columns = nothing
-    if "split" in keys:
-        split, columns = section.read("split", lambda e: read_split(e, section.constants, declared), nothing)
-    weights: dict[str, Column] = {}
-    with section.reporting(WEIGHTS):
-        weights = _weights_column(section, declared)
-    beside = {**found.columns, **columns, **weights}
+    split, columns = _split(section, keys, declared)
+    beside = {**found.columns, **columns, **_weights(section, declared)}
     reader = SourceReader(section, declared, found, beside)
     source = section.read("source", reader.source, None) if "source" in keys else None
     if in_files and "source" not in section.values:
@@ -79,6 +80,16 @@ def read_data(section: SectionReader, declared: Declarations) -> Data | None:
     take = section.take(TAKE) if "take" in keys else 0
     changes = read_augmentations(section, declared) if AUGMENT in keys else ()
     return Data(inline, source, ways, found.made_of, split, kinds, files, take, changes)
+
+
+def _split(
+    section: SectionReader, keys: Collection[str], declared: Declarations
+) -> tuple[Split | None, dict[str, Column]]:
+    """Return how the examples are split, and the columns that only this reads."""
+    nothing: tuple[Split | None, dict[str, Column]] = (None, {})
+    if "split" not in keys:
+        return nothing
+    return section.read("split", lambda e: read_split(e, section.constants, declared), nothing)
 
 
 def _said_in_two_ways(section: SectionReader, inline: Collection[str], in_files: Collection[str]) -> bool:

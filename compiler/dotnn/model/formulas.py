@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dotnn.core.arguments import Symbol
 from dotnn.core.diagnostics import Span
+from dotnn.core.limits import MAX_FORMULA
 from dotnn.ir import expr as tree
 from dotnn.ir.expr.derive import in_arrays
 from dotnn.library.layers.base import shape_text
@@ -57,6 +58,11 @@ class Part:
     mask: bool = False
     same: bool = False
     single: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise `Fail` for a formula beyond the limit: definitions that call each other grow without one."""
+        if self.tree.size > MAX_FORMULA:
+            raise Fail(messages.formulas.too_large(self.span, self.tree.size, MAX_FORMULA))
 
 
 def is_function(call: nodes.Call) -> bool:

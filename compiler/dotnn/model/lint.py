@@ -51,9 +51,15 @@ def _of_loss(term: LossTerm, steps: Mapping[str, Step]) -> Iterator[Diagnostic]:
     if last is None or term.loss.op not in ("cross_entropy", "bce"):
         return
     if not _is_probability(last, steps):
-        yield messages.warnings.not_probability(last.span, term.loss.name, term.output)
+        yield messages.warnings.not_probability(last.span, term.loss.name, term.output, _linear_units(last))
     elif term.loss.op == "cross_entropy" and not _is_distribution(last, steps):
         yield messages.warnings.not_distribution(last.span, term.output)
+
+
+def _linear_units(step: Step) -> int | None:
+    """Return how many units a dense layer without an activation has, None for any other step."""
+    plain = step.layer.name == "dense" and _ends_with(step, "identity")
+    return int(step.attrs["units"]) if plain else None
 
 
 def _lost_biases(model: Model) -> Iterator[Diagnostic]:

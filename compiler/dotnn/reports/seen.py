@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,7 @@ from dotnn_runtime.merit.calibration import Calibration, calibration
 
 Array = np.ndarray
 Arrays = Mapping[str, Array]
+PARTS = {"train": "training part", "val": "validation part", "test": "test part"}
 LOOKED_AT = 256
 """So many examples of the training part are looked at, spread evenly over it."""
 
@@ -44,6 +45,15 @@ class Classes:
     def predicted(self) -> Array:
         """The class with the highest score, the first of equal ones."""
         return np.asarray(self.scores.argmax(axis=1))
+
+    @property
+    def reading(self) -> str:
+        """Which values of a single unit mean which class, and which number of the target each is; "" for several."""
+        if self.positive < 0:
+            return ""
+        limit, numbers = ("0.5", ("0", "1")) if self.probable else ("0", ("-1", "1"))
+        no, yes = (label if label == n else f"{label} ({n})" for label, n in zip(self.labels, numbers, strict=True))
+        return f"{self.output} above {limit}: {self.target} is {yes}, else {no}"
 
     def calibration(self, weights: Array | None) -> Calibration:
         """Return how often the positive class is right, else the predicted one, for each tenth of its probability."""
@@ -152,6 +162,7 @@ class Seen:
     parts     prepared examples of each part;  compared: predictions and targets on the `part` that is held out
     outputs   prepared inputs -> outputs in the network's units
     updates   the norm of the first update of each weight, as a part of the weight's own
+    snapshots  -> (epoch, the parameters after it, float64), of some epochs of the training in ascending order
     """
 
     name: str
@@ -168,6 +179,7 @@ class Seen:
     updates: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     sets: Sequence[str] = ()
+    snapshots: Callable[[], Iterable[tuple[int, Arrays]]] = tuple
 
     @cached_property
     def chosen(self) -> dict[str, Array]:
@@ -179,14 +191,15 @@ class Seen:
     @cached_property
     def trained(self) -> Pass:
         """What the trained network computes for them."""
-        return self._computed(self.params)
+        return self.computed(self.params)
 
     @cached_property
     def fresh(self) -> Pass:
         """What the network computed before the training."""
-        return self._computed(self.start)
+        return self.computed(self.start)
 
-    def _computed(self, params: Arrays) -> Pass:
+    def computed(self, params: Arrays) -> Pass:
+        """Return what the network computes for them with some parameters."""
         rng = np.random.default_rng(self.model.train.seed)  # some networks draw in prediction, too
         with np.errstate(all="ignore"):
             return Pass(self.model, self.graph, run(self.graph, {**params, **self.chosen}, training=False, rng=rng))

@@ -7,7 +7,9 @@ from collections.abc import Set
 from pathlib import Path
 
 from dotnn.codegen.heading import HEADER, is_unchanged
+from dotnn.codegen.training import LITERAL_LIMIT
 from dotnn.core.diagnostics import CompileError, Diagnostic
+from dotnn.model.model import Model
 from dotnn_runtime.script.atomic import write_output
 
 MAY_BE_HIDDEN = {"test"}
@@ -40,6 +42,22 @@ def write_script(text: str, path: Path, *, spec: Path, imported: Set[str], force
     if path.is_file() and not force and (problem := _whose(path)):
         raise _refused(f"{path} {problem}", "name another file, or use --force")
     write_text(text, path)
+
+
+def lacking(model: Model, script: Path) -> str:
+    """Return what to say of a script that is not beside its spec, and so not beside a file that it reads; else ""."""
+    beside = Path(model.source.path).parent
+    sources = [model.data.source, *model.data.files.values()] if model.data else []
+    read = [file for source in sources if source for file in (source.paths if source.formats else [source.file])]
+    begun = [p for p in model.params.values() if p.init.name == "file" and p.size > LITERAL_LIMIT]
+    files = [*read, *(str(p.init.attrs["path"]) for p in begun)]
+    absent = [file for file in files if not (script.parent / file).exists()]
+    if not absent or script.parent.resolve() == beside.resolve():
+        return ""
+    ways = [f"write it beside the spec with -o {beside / script.name}"]
+    if {*absent} <= {*read}:
+        ways.append(f"name the data, as in train --data {beside if len(read) > 1 else beside / absent[0]}")
+    return f"{script.name} reads {absent[0]} in its own folder, where there is none: {', or '.join(ways)}"
 
 
 def write_text(text: str, path: Path) -> None:

@@ -67,7 +67,7 @@ def resumed_folder(path: Path, training: Training) -> RunFolder | None:
         click.echo(f"{path}: no run yet, starting one", err=True)
         return None
     folder = RunFolder.open(path)
-    remove_leftovers(path, (*FILES, MANIFEST))
+    remove_leftovers(path, {*FILES, *folder.files, MANIFEST})
     if any(folder.manifest.get(name, value) != value for name, value in training.told.items()):
         help = "\n        ".join(["restore what differs, or start another run:", *differences(folder, training)])
         raise _cannot_resume(f"the run {path} was begun with another network or another training", help)

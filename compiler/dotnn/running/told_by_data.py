@@ -19,16 +19,19 @@ TOLD = ("class", "unit", "binary", "sign")
 """The kinds of targets whose numbers a column need not hold."""
 
 
-def told_by_data(model: Model) -> Labels:
+def told_by_data(model: Model, read: Labels | None = None) -> Labels:
     """Return the texts of the classes of the spec's table, of those targets that have some.
 
-    Nothing where the table is not there, or cannot be read: that is said where it is needed.
+    `read` are the texts of all classes, where the spec's own files have been read. Nothing where the table is not
+    there, or cannot be read: that is said where it is needed.
     """
     source = model.data.source if model.data else None
     if source is None or not source.entry.table or source.entry.numbered:
         return {}
     kinds = read_kinds(model)
     columns = {n: list(words) for n, words in source.fields.items() if kinds.get(n, "").partition(":")[0] in TOLD}
+    if read is not None:
+        return {name: read[name] for name in columns if name in read}
     try:
         path = path_beside(model, source.path, source.span)
         if not columns or not path.is_file():
@@ -39,17 +42,20 @@ def told_by_data(model: Model) -> Labels:
         return {}
 
 
-def classes_from_one(model: Model) -> tuple[str, ...]:
+def classes_from_one(model: Model, read: Labels | None = None) -> tuple[str, ...]:
     """Return the targets of the spec's files of arrays whose classes are counted from 1.
 
-    Nothing where a file is not there, or cannot be read: that is said where it is needed. A table's reader finds its
-    own when it reads.
+    `read` are the texts of all classes, where the files have been read: of arrays, those that are counted from 1 have
+    some. Nothing where a file is not there, or cannot be read: that is said where it is needed. A table's reader finds
+    its own when it reads.
     """
     source = model.data.source if model.data else None
     if source is None or source.entry.table or source.entry.converted:
         return ()
-    kinds = {name: kind for name, kind in read_kinds(model).items() if name in model.targets}
-    return tuple(n for n, kind in kinds.items() if kind.startswith("class") and _holds_from_one(model, source, n, kind))
+    kinds = {n: kind for n, kind in read_kinds(model).items() if n in model.targets and kind.startswith("class")}
+    if read is not None:
+        return tuple(name for name in kinds if name in read)
+    return tuple(name for name, kind in kinds.items() if _holds_from_one(model, source, name, kind))
 
 
 def _holds_from_one(model: Model, source: FileSource, name: str, kind: str) -> bool:

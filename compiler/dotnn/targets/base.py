@@ -65,6 +65,7 @@ class Draft:
     words   names of the spec that are words of the script, too
     large   whether the spec's data are so large that a script does better not to copy them
     parts   of sections that take turns, each as if it were the only one
+    labels  the texts of classes by target, where the spec's own files have been read
     """
 
     model: Model
@@ -78,6 +79,7 @@ class Draft:
     words: frozenset[str] = NO_WORDS
     large: bool = False
     parts: Mapping[str, Draft] = field(default_factory=dict)
+    labels: dict[str, list[str]] | None = None
 
     @property
     def facts(self) -> dict[str, object]:

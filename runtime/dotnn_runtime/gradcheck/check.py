@@ -119,7 +119,7 @@ class _Check:
             raise ScriptError(f"{self.script.filename}: no point can be drawn to check it at: {error}") from error
         self.report.batch_size = next((len(a) for a in point.batch.values()), 0)
         sound = check_soundness(self.script, point, probing.cost)
-        self._say(blames_for_unsound(self.script, point, sound))
+        self._say(blames_for_unsound(self.script, point, sound, probing.elsewhere()))
         self._add(sound.result)
         if not sound.runs:
             self._skip_tensors()
@@ -229,7 +229,7 @@ class _Check:
 
     def _blame_lines(self, failed_at: Evaluation) -> None:
         """Blame every wrong line of the backward pass, and of a fast step."""
-        found = blames_at(self.script, failed_at.point, failed_at.shifts)
+        found = blames_at(self.script, failed_at.point, failed_at.shifts, self.probing.elsewhere())
         if found:
             self._say(found)
             return

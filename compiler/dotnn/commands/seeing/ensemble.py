@@ -12,10 +12,10 @@ from dotnn.codegen import counting
 from dotnn.commands.seeing.comparisons import comparisons, mask_values
 from dotnn.commands.seeing.figures import Figures, compared_figures, own_figures
 from dotnn.commands.seeing.look import seen_of
-from dotnn.commands.seeing.run import PARTS, Run, outputs_of
+from dotnn.commands.seeing.run import Run, outputs_of
 from dotnn.ir.interpret import helper_functions
 from dotnn.model.model import MetricTerm
-from dotnn.reports.seen import Seen
+from dotnn.reports.seen import PARTS, Seen
 from dotnn.running.combining import Together, members_of, together_of
 from dotnn.running.preparing import in_own_units, targets_in_own_units
 from dotnn.running.run_contents import check_finished, faults_of_runs, history_of, kept_in, result_of

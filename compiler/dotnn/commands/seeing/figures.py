@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from dotnn.commands.seeing.comparisons import comparisons
-from dotnn.commands.seeing.run import PARTS, Run
-from dotnn.reports.seen import Classes, Comparison, Numbers
+from dotnn.commands.seeing.run import Run
+from dotnn.reports.seen import PARTS, Classes, Comparison, Numbers
 from dotnn.running.spec_files import Arrays
 from dotnn_runtime.merit import calibration, classes, errors, intervals, ranking
 

@@ -36,6 +36,7 @@ def seen_of(run: Run, data: str | None = None) -> Seen:
         outputs=lambda inputs: outputs_of(run, dict(inputs)),
         labels=run.kept.labels,
         sets=run.begun.sets,
+        snapshots=run.snapshots,
     )
     return replace(seen, updates=first_updates(seen, start))
 

@@ -139,8 +139,13 @@ def _command(run: Run) -> str:
     manifest = run.folder.manifest
     words = ["dotnn", "train", run.spec_path or "spec.nn", "--run", "again"]
     words += [word for text in run.begun.sets for word in ("--set", f'"{text}"')]
-    words += ["--data", str(manifest["data"])] if manifest.get("data") else []
-    words += ["--seed", str(manifest.get("seed", run.model.train.seed))]
-    words += ["--target", str(manifest["target"])] if manifest.get("target") else []
-    words += ["--precision", str(manifest["precision"])] if manifest.get("precision") else []
-    return " ".join(words)
+    given = {
+        "data": manifest.get("data"),
+        "init-from": manifest.get("init_from"),
+        "epochs": run.facts.get("epochs"),
+        "seed": str(manifest.get("seed", run.model.train.seed)),
+        "target": manifest.get("target"),
+        "style": run.facts.get("style"),
+        "precision": manifest.get("precision"),
+    }
+    return " ".join([*words, *(word for name, value in given.items() if value for word in (f"--{name}", str(value)))])

@@ -22,13 +22,12 @@ from dotnn.reports.seen import double
 from dotnn.running.preparing import places_of_parts, prepared_again, with_places
 from dotnn.running.run_contents import Kept, check_finished, faults_of_runs, history_of, kept_in, result_of, script_text
 from dotnn.running.scripts import load_module, run_script
+from dotnn.running.snapshots import first_of, snapshots_of
 from dotnn.running.spec_files import Arrays, load_examples, load_others, refusals
 from dotnn.session import Compilation
 from dotnn.targets import PROVEN, TARGETS
 from dotnn_runtime.run_folder import RunFolder
 from dotnn_runtime.script.digest import digest_of
-
-PARTS = {"train": "training part", "val": "validation part", "test": "test part"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Run:
 
     `begun` is that spec, `kept` what the training has left, `history` a record for each epoch, `result` what
     `metrics.json` says; the parameters `of_files` started from a file. `known` are the
-    prepared parts of the data, where they need not be read again.
+    prepared parts of the data, where they need not be read again; `taken` are snapshots that are in no file.
     """
 
     folder: RunFolder
@@ -48,6 +47,7 @@ class Run:
     result: dict[str, Any]
     of_files: frozenset[str] = frozenset()
     known: Mapping[str, Arrays] | None = None
+    taken: Mapping[int, Arrays] | None = None
 
     @classmethod
     def open(cls, path: str) -> Run:
@@ -55,7 +55,7 @@ class Run:
         with faults_of_runs():
             folder = RunFolder.open(path)
             check_finished(folder)
-            begun, of_files = _without_files(Compilation.read(str(folder.path / "spec.nn"), _settings(folder)))
+            begun, of_files = _without_files(_begun(folder))
             module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_seen")
             kept = kept_in(folder, module)
             run = cls(folder, begun, module, kept, history_of(folder), result_of(folder), of_files)
@@ -82,7 +82,13 @@ class Run:
         return next((w.dtype for w in self.kept.params.values()), np.dtype(float))
 
     def start(self, parts: Mapping[str, Arrays]) -> Arrays:
-        """Return the parameters with which the training began, in float64; `parts` is its data."""
+        """Return the parameters with which the training began, in float64; `parts` is its data.
+
+        Raises `CompileError` where they were another run's, and what is kept of them is damaged.
+        """
+        with faults_of_runs():
+            if (first := first_of(self.folder, self.module)) is not None:
+                return {name: double(w) for name, w in first.items()}
         seed = self.folder.manifest.get("seed")
         seed = seed if isinstance(seed, int) else self.model.train.seed
         params: Arrays = self.module.init_params(seed, np.float64)
@@ -94,10 +100,25 @@ class Run:
             params = self.module.unit_variance(params, {name: double(a) for name, a in parts["train"].items()})
         return params
 
+    def snapshots(self) -> Iterator[tuple[int, Arrays]]:
+        """Yield some epochs of the training in ascending order, and the parameters after each, in float64.
+
+        Raises `CompileError` for a damaged one.
+        """
+        with faults_of_runs():
+            found = snapshots_of(self.folder, self.module) if self.taken is None else self.taken.items()
+            for epoch, params in found:
+                yield epoch, {name: w.astype(float) for name, w in params.items()}
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """How its script was compiled: `spec`, as the command line named it, `target`, `style`, `epochs` if given."""
+        return read_heading(script_text(self.folder))
+
     @property
     def spec_path(self) -> str:
         """The spec that it was trained from, as the command line named it."""
-        return str(read_heading(script_text(self.folder)).get("spec", ""))
+        return str(self.facts.get("spec", ""))
 
     def parts(self, data: str | None = None) -> Mapping[str, Arrays]:
         """Return the parts of the data that it was trained on, prepared anew: "train", "val", "test".
@@ -162,6 +183,13 @@ class Run:
         message = f"the data that {self.name} was trained on are not there: {path}"
         help = "give the command in the folder of the training, or name the data: --data PATH"
         raise CompileError([Diagnostic("NN406", message, help=help)])
+
+
+def _begun(folder: RunFolder) -> Compilation:
+    """Return the compilation of the spec of a run, as it was set, with as many epochs as were asked for."""
+    begun = Compilation.read(str(folder.path / "spec.nn"), _settings(folder))
+    epochs = read_heading(script_text(folder)).get("epochs")
+    return begun.with_epochs(epochs) if isinstance(epochs, int) else begun
 
 
 def _settings(folder: RunFolder) -> list[str]:

@@ -19,6 +19,7 @@ from dotnn.running.resume import check_resumable
 from dotnn.running.resume_differences import Training
 from dotnn.running.run_files import used_files
 from dotnn.running.scripts import run_script
+from dotnn.running.snapshots import check_snapshots
 from dotnn.running.spec_files import Arrays, Labels, load_examples, refusals
 from dotnn.session import Compilation, Compiled
 from dotnn.targets import PROVEN, TARGETS, Options
@@ -40,6 +41,7 @@ class Request:
     overwrite: bool
     resume: bool
     as_json: bool
+    snapshots: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,12 @@ def prepare(begun: Compilation, asked: Request) -> Prepared:
     if asked.resume:
         check_resumable(asked.run_dir, begun.model)
     examples, labels = load_examples(begun.model, asked.data)
+    begun.labels = labels if asked.data is None else None  # of another file than the spec's, they tell nothing of that
     parts = _parts(begun, examples)
     _warn_of_batches_of_one(begun.model, len(next(iter(parts["train"].values()))))
     begun.large = is_large(sum(array.nbytes for array in examples.values()))
     compiled = begun.compiled(Options(asked.style, begun.sets, asked.target, asked.epochs or 0))
+    check_snapshots(compiled.model, asked.snapshots, asked.precision)
     training = _training(begun, compiled.model, asked)
     made_of = digest_of_training(parts, training)
     first = None if asked.init_from is None or _continues(asked) else _first_weights(begun, asked, asked.init_from)

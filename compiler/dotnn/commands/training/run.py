@@ -29,6 +29,7 @@ from dotnn.running.feeding import fed_input
 from dotnn.running.resume import Saving, prepare_saving, resumed_folder, say_where_it_continues
 from dotnn.running.run_files import run_errors, run_path, write_inputs, write_results
 from dotnn.running.scripts import load_module
+from dotnn.running.snapshots import KEY, Snapshots, keep_first
 from dotnn.running.spec_files import refusals
 from dotnn.session import Compilation
 from dotnn.targets import TARGETS, Target
@@ -82,6 +83,8 @@ def train_prepared(ready: Prepared, asked: Request, path: Path) -> Done:
             stack.enter_context(locked(path))
             saving = _opened(path, ready, asked)
             module = _written(saving, ready, TARGETS[asked.target])
+            if ready.first is not None:
+                keep_first(saving.folder, ready.model, ready.first)
         quiet = say_where_it_continues(saving, ready.model.train.epochs) or asked.as_json
         started = time.perf_counter()
         params, history = _run(module, ready, asked, saving, quiet=quiet)
@@ -102,6 +105,7 @@ def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
             "data": asked.data,
             "examples": digest_of(ready.examples),
         }
+        settings |= {KEY: asked.snapshots} if asked.snapshots else {}
         settings |= {"init_from": asked.init_from} if asked.init_from else {}
         fed = fed_input(ready.model, ready.examples)
         settings |= {"fed": asdict(fed)} if fed is not None else {}
@@ -124,7 +128,8 @@ def _run(
     model, examples = ready.model, ready.examples
     metric, better = leading_metric(model.train)
     progress = TrainingProgress(model.train.epochs, title=model.name, quiet=quiet, metric=metric, better=better)
-    epoch_ends = EpochEnds(progress, saving.save)
+    snapshots = Snapshots.of(saving.folder, model, asked.snapshots)
+    epoch_ends = EpochEnds(progress, snapshots.save, saving.save)  # what goes on from a checkpoint has them, too
     options = {"epochs": model.train.epochs, "seed": seed_of(model, asked), "dtype": asked.precision}
     try:
         with refusals(model), progress, epoch_ends, np.errstate(all="ignore"):

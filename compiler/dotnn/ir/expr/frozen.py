@@ -14,6 +14,7 @@ from typing import ClassVar, dataclass_transform
 class Frozen:
     """A record of the fields that a class annotates, in their order; compared by class and by what they hold."""
 
+    __slots__ = ("__dict__", "_hash")  # the hash is asked for again and again, and a deep record's takes long
     __match_args__: ClassVar[tuple[str, ...]] = ()
     _uncompared: ClassVar[frozenset[str]] = frozenset()
 
@@ -41,7 +42,11 @@ class Frozen:
         return self is other or (type(self) is type(other) and self._compared() == other._compared())
 
     def __hash__(self) -> int:
-        return hash((type(self), self._compared()))
+        kept: int | None = getattr(self, "_hash", None)
+        if kept is None:
+            kept = hash((type(self), self._compared()))
+            object.__setattr__(self, "_hash", kept)
+        return kept
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(repr(getattr(self, name)) for name in self.__match_args__)})"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dotnn.ir.expr.frozen import Frozen
+from dotnn.ir.expr.tree import Call, Expr
 
 
 class Function(Frozen):
@@ -20,6 +21,8 @@ class Function(Frozen):
     spellings    dialect -> its name there, or (with `{`) a template over the operands
     domain       where it is defined, over the operands; "" everywhere
     elementwise  element i of the result depends on elements i of the operands only
+    copies       how often the target that needs most writes an operand in place of the function: |x| is x where x > 0,
+                 else -x, on complex numbers
     """
 
     name: str
@@ -28,6 +31,7 @@ class Function(Frozen):
     spellings: Mapping[str, str]
     domain: str = ""
     elementwise: bool = True
+    copies: int = 1
 
     def takes(self, count: int) -> bool:
         """Whether it can be called with so many operands."""
@@ -35,12 +39,14 @@ class Function(Frozen):
         return count == fixed or ("*" in self.operands and count > fixed)
 
 
-def _elementwise(name: str, operands: str, *derivatives: str, domain: str = "", **other: str) -> Function:
+def _elementwise(
+    name: str, operands: str, *derivatives: str, domain: str = "", copies: int = 1, **other: str
+) -> Function:
     """Return a function that NumPy, Keras and JAX call by its name, unless `other` says so; "" is: not at all."""
     common = {"numpy": f"np.{name}", "keras": f"keras.ops.{name}", "jax": f"jnp.{name}"}
     common |= {"tensorflow": f"tf.{name}", "math": f"math.{name}", "language": name}
     spellings = {dialect: text for dialect, text in (common | other).items() if text}
-    return Function(name, tuple(operands.split()), derivatives, spellings, domain)
+    return Function(name, tuple(operands.split()), derivatives, spellings, domain, copies=copies)
 
 
 def _array(name: str, operands: str, **other: str) -> Function:
@@ -58,7 +64,7 @@ _ALL = (
     _elementwise("sqrt", "x", "1 / (2 * a)", domain="x > 0"),
     _elementwise(  # the root of a sum of squares: its derivative is 0 at 0
         "root", "x", "where(a > 0, 1 / (2 * where(a > 0, a, 1)), 0)",
-        numpy="np.sqrt", keras="", jax="", math="math.sqrt", language="sqrt", domain="x > 0",
+        numpy="np.sqrt", keras="", jax="", math="math.sqrt", language="sqrt", domain="x > 0", copies=4,
         tensorflow="tf.where({x} > 0, tf.sqrt(tf.where({x} > 0, {x}, tf.ones_like({x}))), tf.zeros_like({x}))",
     ),
     _elementwise("sin", "x", "cos(x)"),
@@ -76,20 +82,20 @@ _ALL = (
         "erf", "x", "2 / sqrt(pi) * exp(-x * x)",
         numpy="", jax="jax.scipy.special.erf", tensorflow="tf.math.erf",
     ),
-    _elementwise("abs", "x", "sign(x)", numpy="np.absolute", math="abs"),
+    _elementwise("abs", "x", "sign(x)", copies=3, numpy="np.absolute", math="abs"),
     _elementwise("relu", "x", "where(x > 0, 1, 0)", numpy="np.maximum({x}, 0)", jax="jax.nn.relu",
                  tensorflow="tf.nn.relu", math="max({x}, 0)"),
     _elementwise("sign", "x", "0", math="np.sign"),
     _elementwise("floor", "x", "0"),
     _elementwise("square", "x", "2 * x", math=""),
     _elementwise("ones_like", "x", "0", math="1{x:.0}"),  # one, whatever the number
-    _elementwise("mod", "x y", "1", "-floor(x / y)", tensorflow="tf.math.floormod", math="(({x}) % ({y}))"),
-    _elementwise("minimum", "x y", math="min", language="min"),
-    _elementwise("maximum", "x y", math="max", language="max"),
+    _elementwise("mod", "x y", "1", "-floor(x / y)", copies=2, tensorflow="tf.math.floormod", math="(({x}) % ({y}))"),
+    _elementwise("minimum", "x y", copies=2, math="min", language="min"),
+    _elementwise("maximum", "x y", copies=2, math="max", language="max"),
     _elementwise("where", "c x y", math="({x} if {c} else {y})"),
-    _elementwise("logaddexp", "x y", "sigmoid(x - y)", "sigmoid(y - x)", tensorflow="", math=""),
+    _elementwise("logaddexp", "x y", "sigmoid(x - y)", "sigmoid(y - x)", copies=2, tensorflow="", math=""),
     _elementwise(
-        "clip", "x low high", "where(low < x and x < high, 1, 0)", "0", "0",
+        "clip", "x low high", "where(low < x and x < high, 1, 0)", "0", "0", copies=3,
         tensorflow="tf.clip_by_value", math="min(max({x}, {low}), {high})",
     ),
     Function(
@@ -137,6 +143,12 @@ _ALL = (
 )  # fmt: skip
 
 FUNCTIONS: dict[str, Function] = {f.name: f for f in _ALL}
+
+
+def copies(expr: Expr) -> int:
+    """Return how often the target that needs most writes the operands of a node."""
+    return FUNCTIONS[expr.function].copies if isinstance(expr, Call) and expr.function in FUNCTIONS else 1
+
 
 PIECEWISE = ("minimum", "maximum", "where")
 """What takes one of its operands: its derivative is that operand's."""

@@ -5,6 +5,7 @@ The cotangent of the loss, `d`, is 1 unless a weight scales it.
 
 from __future__ import annotations
 
+from dotnn.ir.expr import Call, parse
 from dotnn.ir.node import Node
 from dotnn.ir.op import Op, Term
 from dotnn.library.ops.reduction import counted, divisor, loss_ops
@@ -25,8 +26,9 @@ def pointwise(
     """
 
     def line(node: Node) -> str:
-        weight = counted(node, len(node.ins[0].type.shape)) + weight_of_target(node)
-        return f"{factor}({weight}{term}).sum(){divisor(node)}"
+        terms = f"{counted(node, len(node.ins[0].type.shape))}{weight_of_target(node)}{term}"
+        summed = terms if isinstance(parse(terms), Call) else f"({terms})"
+        return f"{factor}{summed}.sum(){divisor(node)}"
 
     def gradient(node: Node) -> str:
         weight = counted(node, len(node.out.type.shape), " * {}")

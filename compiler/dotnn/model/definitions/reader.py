@@ -108,12 +108,13 @@ class DefinitionReader(FormulaReader):
             raise Fail(messages.formulas.called_without_operand(call.func.span, name, next(iter(self.parts))))
         operand = self.number(given.pop(FIRST))
         parts = {a.name: self.argument(layer, a, given.get(a.name), call.span) for a in layer.args}
-        return self.together(
+        part = self.together(
             call.span,
             f"compute {name}({', '.join(map(shape_or_number, (operand, *parts.values())))})",
             (operand, *parts.values()),
             lambda z, *given: formula_of(layer, z, dict(zip(parts, given, strict=True))),
         )
+        return replace(part, tree=without_units(part.tree))
 
     def argument(self, layer: Layer, arg: Arg, given: nodes.Expr | None, span: Span) -> Part:
         """Return an argument of another activation: any formula, or its default."""
@@ -138,7 +139,7 @@ def formula_of(layer: Layer, operand: tree.Expr, arguments: Mapping[str, tree.Ex
     """Return the formula of an activation of the language or of the spec, with these in place of its names."""
     if layer.definition is not None:
         values = dict(zip(layer.definition.params, arguments.values(), strict=True))
-        return without_units(tree.substitute(layer.definition.body, {OPERAND: operand, **values}))
+        return tree.substitute(layer.definition.body, {OPERAND: operand, **values})
     text = FORMULAS.get(layer.name) or OPS[layer.name].numpy
     assert isinstance(text, str)
-    return without_units(tree.substitute(tree.parse(text), {OPERAND: operand, **arguments}))
+    return tree.substitute(tree.parse(text), {OPERAND: operand, **arguments})

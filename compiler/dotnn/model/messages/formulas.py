@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dotnn.core.diagnostics import Diagnostic, Span
-from dotnn.model.messages.shapes import bad_declaration
+from dotnn.model.messages.shapes import bad_declaration, limit
 from dotnn.model.synonyms import suggest
 
 
@@ -18,6 +18,12 @@ def shapes_differ(span: Span, verb: str, places: str, reason: str) -> Diagnostic
 def nothing_beside(span: Span, name: str) -> Diagnostic:
     help = "there are as many draws as examples of an input of real numbers: declare one, or draw in the model"
     return Diagnostic("NN214", f"{name} needs a value of real numbers beside it", span, help=help)
+
+
+def too_large(span: Span, size: int, most: int) -> Diagnostic:
+    message = f"the formula is too large: {size:,} names, numbers and operations with its definitions written out"
+    help = "in the model, apply one piece after the other: part = f(x), and then g(part)"
+    return limit(span, message, help, f"the limit is {most:,}")
 
 
 def mask_as_value(span: Span) -> Diagnostic:

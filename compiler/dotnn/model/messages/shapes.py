@@ -34,5 +34,5 @@ def bad_declaration(span: Span, message: str, help: str) -> Diagnostic:
     return Diagnostic("NN230", message, span, help=help)
 
 
-def limit(span: Span, message: str, help: str = "make it smaller") -> Diagnostic:
-    return Diagnostic("NN231", message, span, help=help)
+def limit(span: Span, message: str, help: str = "make it smaller", note: str = "") -> Diagnostic:
+    return Diagnostic("NN231", message, span, note, help)

@@ -31,14 +31,16 @@ def softmax_one(span: Span) -> Diagnostic:
     )
 
 
-def not_probability(span: Span, loss: str, output: str) -> Diagnostic:
+def not_probability(span: Span, loss: str, output: str, units: int | None) -> Diagnostic:
+    """`units` are those of a dense layer that the output ends with, None for another layer."""
     activation = "softmax" if loss == "cross_entropy" else "sigmoid"
+    added = f"add {activation}: dense({units}, {activation})" if units is not None else f"end it with {activation}"
     return Diagnostic(
         "NN604",
         f"{loss} needs probabilities, but {output} may lie outside [0, 1]",
         span,
-        help=f"end it with {activation}: without, the loss may fall below 0 and training means nothing"
-        " (the loss is computed from the logits all the same)",
+        help=f"{added}; without, the loss may fall below 0 and training means nothing; with it, the loss is computed"
+        f" stably, from the input of the {activation}",
         severity="warning",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from itertools import takewhile
 
 from dotnn.core.arguments import show
 from dotnn.model.model import Declared, LossTerm, Model, Step, Use
@@ -40,36 +41,58 @@ def diagram_of(model: Model, *, unfold: bool = False) -> Diagram:
 
     Uses of the same weights are one box, unless arrows would then lead in a circle.
     """
-    homes = {s.path: s.places.uses[0].path if s.places.uses and not unfold else s.path for s in model.steps}
-    for shown in (homes | _shared(model, homes), homes):
+    own = {s.path: s.places.uses[0].path if s.places.uses and not unfold else s.path for s in model.steps}
+    for homes in (_shared(model, own), own):
         try:
-            return _drawn(model, shown)
+            return _drawn(model, homes, own)
         except CycleError:
             continue
     raise AssertionError("the steps of a model depend on each other in a circle")
 
 
-def _shared(model: Model, homes: Mapping[str, str]) -> dict[str, str]:
-    """Return for layers that use the weights of an earlier one, outside of blocks, the box of that one.
+def _shared(model: Model, own: Mapping[str, str]) -> dict[str, str]:
+    """Return the boxes of steps where layers, and uses of blocks, are in that of the first with the same weights.
 
-    None of them where one use reads what another makes.
+    They stay in their `own` where one use reads what another makes.
     """
+    weights: dict[str, tuple[str, ...]] = {}
+    for step in model.steps:
+        home = own[step.path]
+        weights[home] = (*weights.get(home, ()), *step.params.values())
     first: dict[tuple[str, ...], str] = {}
-    alone = [step for step in model.steps if step.params and homes[step.path] == step.path]
-    found = {step.path: first.setdefault(tuple(step.params.values()), step.path) for step in alone}
-    chained = any(found.get(path, path) == found[step.path] for step in alone for path in step.ins)
-    return {} if chained else found
+    moved = {home: first.setdefault(names, home) if names else home for home, names in weights.items()}
+    chained = any(
+        own[path] != own[step.path] and moved[own[path]] == moved[own[step.path]]
+        for step in model.steps
+        for path in step.ins
+        if path in own
+    )
+    return {path: home if chained else moved[home] for path, home in own.items()}
 
 
-def _drawn(model: Model, homes: Mapping[str, str]) -> Diagram:
-    """Return the diagram with steps in the boxes `homes`. Raises `CycleError` where arrows lead in a circle."""
+def _drawn(model: Model, homes: Mapping[str, str], own: Mapping[str, str]) -> Diagram:
+    """Return the diagram with steps in the boxes `homes`, each in its `own` were no weights shared.
+
+    Raises `CycleError` where arrows lead in a circle.
+    """
+    blocks = {homes[path] for path, home in own.items() if home != path}
     members: dict[str, list[Step]] = {}
     for step in model.steps:
         members.setdefault(homes[step.path], []).append(step)
     outputs = {homes.get(path, path): None for path in model.outputs.values()}
     boxes = [
         *map(_declared, [*model.inputs.values(), *model.targets.values()]),
-        *(_of_steps(model, name, steps, "output" if name in outputs else "layer") for name, steps in members.items()),
+        *(
+            _of_steps(
+                model,
+                name,
+                steps,
+                len({own[step.path] for step in steps}),
+                is_block=name in blocks,
+                is_output=name in outputs,
+            )
+            for name, steps in members.items()
+        ),
         *(_loss(number, term) for number, term in enumerate(model.train.losses)),
     ]
     arrows: list[Arrow] = []
@@ -115,15 +138,15 @@ def _loss(number: int, term: LossTerm) -> Box:
     return Box(_loss_name(number), "loss", (f"{weight}{term.loss.name}({', '.join(term.operands)})",))
 
 
-def _of_steps(model: Model, name: str, steps: Sequence[Step], kind: str) -> Box:
-    """Return the box of a layer, of all uses of one layer, or of a block."""
-    last = steps[-1]
+def _of_steps(model: Model, name: str, steps: Sequence[Step], uses: int, *, is_block: bool, is_output: bool) -> Box:
+    """Return the box of a layer or of a block, and of all `uses` of it."""
+    first, last = steps[0], steps[-1]
     size = _size(model, steps)
     shown = _shape(last.type.shape) + (f", {size:,} parameters" if size else "")
-    uses = last.places.uses
-    if uses and uses[0].path == name and any(step.path != name for step in steps):
-        return Box(name, "block" if kind == "layer" else kind, (_call(uses[0]), name, shown))
-    where = name if len(steps) == 1 else f"{_layer_of(last)}, used {len(steps)} times"
+    where = name if uses == 1 else f"{_layer_of(steps)}, used {uses} times"
+    kind = "output" if is_output else "block" if is_block else "layer"
+    if is_block:
+        return Box(name, kind, (_call(first.places.uses[0]), where, shown))
     loops = any(arg.name == "returns" for arg in last.layer.args)
     return Box(name, kind, (last.call, where, shown), loops)
 
@@ -138,9 +161,11 @@ def _call(use: Use) -> str:
     return f"{use.block}({', '.join(map(show, use.args.values()))})" if use.args else use.block
 
 
-def _layer_of(step: Step) -> str:
-    """Return the name of the layer whose weights a step uses."""
-    return next(iter(step.params.values())).rpartition(".")[0]
+def _layer_of(steps: Sequence[Step]) -> str:
+    """Return the name of the layer, or of the block, whose weights some steps use: what their names begin with."""
+    names = [full.split(".")[:-1] for step in steps for full in step.params.values()]
+    alike = takewhile(lambda parts: len({*parts}) == 1, zip(*names, strict=False))
+    return ".".join(parts[0] for parts in alike)
 
 
 def _shape(shape: Sequence[int | str]) -> str:

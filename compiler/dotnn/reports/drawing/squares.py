@@ -28,17 +28,18 @@ class Curve:
 
 @dataclass(frozen=True)
 class Square:
-    """One square: its heading and its curves."""
+    """One square: its heading, its curves, and what is to be known of them."""
 
     heading: str
     curves: Sequence[Curve]
+    note: str = ""
 
 
 def draw_squares(title: str, described: str, names: tuple[str, str], squares: Sequence[Square]) -> str:
     """Return squares with the diagonal in them, on which chance, or an honest probability, lies; "" for none."""
     if not squares:
         return ""
-    below = max(len(square.curves) for square in squares) * ROW + 70
+    below = max(len(square.curves) + bool(square.note) for square in squares) * ROW + 70
     rows = -(-len(squares) // ACROSS)
     width, height = 40 + min(len(squares), ACROSS) * (SIDE + GAP), TOP + rows * (SIDE + below)
     root = frame(f"{width:.0f}", f"{height:.0f}", title=title, description=described, style=STYLE)
@@ -62,3 +63,5 @@ def _draw_square(root: Element, square: Square, names: tuple[str, str], left: fl
         y = axes.bottom + 58 + ROW * number
         segment(root, left, y - 4, left + 24, y - 4, f"line s{number}")
         text(root, left + 30, y, curve.label)
+    if square.note:
+        text(root, left, axes.bottom + 58 + ROW * len(square.curves), square.note, "small")

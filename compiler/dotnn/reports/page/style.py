@@ -48,7 +48,7 @@ th, td {{ padding: .2rem .75rem .2rem 0; text-align: right; white-space: nowrap;
 th:first-child {{ text-align: left }}
 thead th {{ border-bottom: 1px solid var(--line) }} tbody th {{ font-weight: 400 }}
 .number {{ font-variant-numeric: tabular-nums }} figure {{ margin: 0 }}
-.chart svg {{ max-width: 100%; height: auto; display: block }}
+.chart svg {{ max-width: max(100%, 36rem); height: auto; display: block }}
 .network svg {{ display: block; max-width: none }}
 details {{ margin: .5rem 0 }} summary {{ cursor: pointer; font-weight: 600 }} math {{ font-size: 1.1em }}
 .loop {{ border-left: 3px solid var(--line); padding-left: 1rem }}

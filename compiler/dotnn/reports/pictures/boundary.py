@@ -44,6 +44,8 @@ def draw(seen: Seen) -> str:
     described = f"{_words(one, values)}; {len(points)} examples of the training part"
     root = frame(f"{WIDTH:.0f}", f"{HEIGHT:.0f}", title=title, description=described, style=STYLE)
     text(root, 16, 24, title, "title")
+    if isinstance(one, Classes) and one.reading:
+        text(root, 16, 40, one.reading, "small")
     draw_shades(root, axes.left, axes.top, (axes.right - axes.left, axes.bottom - axes.top), shades, colours)
     axes.draw(root, _name(places[0]), _name(places[1]))
     kinds, names = _kinds(seen, one)
@@ -125,7 +127,7 @@ def _kinds(seen: Seen, one: Comparison) -> tuple[Array, list[str]]:
 BOUNDARY = Picture(
     "boundary",
     "what the network makes of the plane of its two inputs",
-    "networks that read two numbers",
+    "a network that reads two numbers",
     "What it makes of the plane",
     draw,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dotnn.reports.drawing.marks import figure
 from dotnn.reports.drawing.squares import Curve, Square, draw_squares
 from dotnn.reports.pictures.base import Picture
-from dotnn.reports.seen import Classes, Seen
+from dotnn.reports.seen import PARTS, Classes, Seen
 
 MOST_OUTPUTS = 4
 
@@ -13,9 +13,9 @@ MOST_OUTPUTS = 4
 def draw(seen: Seen) -> str:
     """Return for each output of probabilities how often they are right, in ten equal bins (Niculescu-Mizil 2005)."""
     found = [one for one in seen.compared if isinstance(one, Classes) and one.probable][:MOST_OUTPUTS]
-    squares = [Square(f"{one.output} against {one.target}", [_curve(one)]) for one in found]
+    squares = [Square(f"{one.output} against {one.target}", [_curve(one)], one.reading) for one in found]
     curves = [f"{square.curves[0].label}; {_counted(one)}" for square, one in zip(squares, found, strict=True)]
-    described = f"the {seen.part} part: " + "; ".join(curves)
+    described = f"the {PARTS[seen.part]}: " + "; ".join(curves)
     names = ("probability", "share of examples")
     return draw_squares(f"{seen.model.name}: calibration", described, names, squares)
 
@@ -37,6 +37,6 @@ CALIBRATION = Picture(
     "calibration",
     "how often probabilities are right, beside what they say",
     "outputs that are probabilities of classes",
-    "Whether probabilities hold",
+    "Calibration",
     draw,
 )

@@ -6,7 +6,7 @@ import numpy as np
 
 from dotnn.reports.drawing.marks import draw_shades
 from dotnn.reports.pictures.base import Picture
-from dotnn.reports.seen import Classes, Seen
+from dotnn.reports.seen import PARTS, Classes, Seen
 from dotnn_runtime.merit.classes import confusion_matrix
 from dotnn_runtime.pictures.draw import LETTER, Element, text
 from dotnn_runtime.pictures.style import SHADES, STYLE
@@ -24,7 +24,7 @@ def draw(seen: Seen) -> str:
     heights = [TOP + _cell(one) * len(one.labels) + 30 for one in found]
     width = max(420.0, room + max(_cell(one) * len(one.labels) for one in found) + 30)
     title = f"{seen.model.name}: which classes are taken for which"
-    described = f"the {seen.part} part: " + "; ".join(_words(one) for one in found)
+    described = f"the {PARTS[seen.part]}: " + "; ".join(_words(one) for one in found)
     root = frame(f"{width:.0f}", f"{30 + sum(heights):.0f}", title=title, description=described, style=STYLE)
     text(root, 16, 24, title, "title")
     top = 30.0
@@ -44,7 +44,9 @@ def _words(one: Classes) -> str:
     wrong = [(int(n), i, j) for (i, j), n in np.ndenumerate(counts) if i != j and n]
     wrong.sort(reverse=True)
     listed = ", ".join(f"{n} of {one.labels[i]} taken for {one.labels[j]}" for n, i, j in wrong[:8])
-    return f"{one.output} against {one.target}: {np.trace(counts)} of {counts.sum()} right{', ' * bool(listed)}{listed}"
+    read = f" ({one.reading})" if one.reading else ""
+    right = f"{np.trace(counts)} of {counts.sum()} right"
+    return f"{one.output} against {one.target}: {right}{', ' * bool(listed)}{listed}{read}"
 
 
 def _cell(one: Classes) -> float:
@@ -54,8 +56,10 @@ def _cell(one: Classes) -> float:
 
 def _matrix(root: Element, one: Classes, left: float, top: float) -> None:
     counts, labels, cell = _counts(one), one.labels, _cell(one)
-    text(root, 16, top + 22, f"{one.output} against {one.target}", "head")
-    text(root, left, top + 44, "predicted")
+    text(root, 16, top + 16, f"{one.output} against {one.target}", "head")
+    if one.reading:
+        text(root, 16, top + 30, one.reading, "small")
+    text(root, left, top + 50, "predicted")
     text(root, 16, top + TOP - 12, "true")
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     colours = 1 - np.eye(len(labels), dtype=int)
@@ -71,5 +75,5 @@ def _matrix(root: Element, one: Classes, left: float, top: float) -> None:
 
 
 CONFUSION = Picture(
-    "confusion", "which classes are taken for which", "outputs that are classes", "Which classes are mixed up", draw
+    "confusion", "which classes are taken for which", "outputs that are classes", "Confusion matrix", draw
 )

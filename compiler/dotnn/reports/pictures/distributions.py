@@ -10,6 +10,7 @@ from dotnn.reports.drawing.marks import Array, figure
 from dotnn.reports.pictures.base import Picture
 from dotnn.reports.seen import Arrays, Layer, Seen
 from dotnn_runtime.pictures.draw import Element, box, group, path, segment, text
+from dotnn_runtime.pictures.scale import SAME
 from dotnn_runtime.pictures.style import STYLE
 from dotnn_runtime.pictures.svg import frame, text_of
 
@@ -39,20 +40,21 @@ def draw_layers(title: str, found: Sequence[Layer], params: Arrays) -> str:
     for row, layer in enumerate(layers):
         top = TOP + ROW * row
         text(root, LEFT, top + 12, layer.name, "head")
-        for column, values in enumerate(_columns(params, layer)):
+        for column, values in enumerate(columns_of(params, layer)):
             if values is not None and values.size:
                 hint = f"{COLUMNS[column]} of {layer.name}: {_summary(values)}"
                 _histogram(group(root, hint), LEFT + column * (WIDTH + GAP), top + 20, values)
     return text_of(root)
 
 
-def _columns(params: Arrays, layer: Layer) -> tuple[Array | None, ...]:
+def columns_of(params: Arrays, layer: Layer) -> tuple[Array | None, ...]:
+    """Return w, z, a and δ of a layer as `COLUMNS` names them, None for what it does not have."""
     weights = [np.ravel(params[name]) for name in layer.weights]
     return (np.concatenate(weights) if weights else None, layer.z, layer.a, layer.d)
 
 
 def _words(params: Arrays, layer: Layer) -> str:
-    pairs = zip(COLUMNS, _columns(params, layer), strict=True)
+    pairs = zip(COLUMNS, columns_of(params, layer), strict=True)
     return ", ".join(f"{symbol} {_summary(values)}" for symbol, values in pairs if values is not None and values.size)
 
 
@@ -60,9 +62,10 @@ def _summary(values: Array) -> str:
     finite = values[np.isfinite(values)]
     if not finite.size:
         return "not finite"
-    zeros = np.mean(finite == 0)
+    zeros, mean = np.mean(finite == 0), finite.mean()
     more = f", {zeros:.0%} zeros" if zeros >= 0.005 else ""
-    return f"mean {figure(finite.mean())}, deviation {figure(finite.std())}{more}"
+    mean = 0.0 if abs(mean) <= SAME * np.abs(finite).max() else mean  # what is left of a sum of 0 is rounding
+    return f"mean {figure(mean)}, deviation {figure(finite.std())}{more}"
 
 
 def _histogram(root: Element, left: float, top: float, values: Array) -> None:
@@ -71,7 +74,7 @@ def _histogram(root: Element, left: float, top: float, values: Array) -> None:
         text(root, left, top + HEIGHT / 2, "not finite", "small")
         return
     low, high = float(finite.min()), float(finite.max())
-    if high - low <= 1e-12 * max(abs(low), abs(high)):  # rounding, or nothing: one column in the middle
+    if high - low <= SAME * max(abs(low), abs(high)):  # rounding, or nothing: one column in the middle
         low, high = low - (abs(low) or 1), high + (abs(high) or 1)
     counts, _ = np.histogram(finite, BINS, (low, high))
     step, largest, bottom = WIDTH / BINS, counts.max(), top + HEIGHT

@@ -6,7 +6,7 @@ import numpy as np
 
 from dotnn.reports.drawing.marks import MOST_POINTS, draw_points, figure, spread
 from dotnn.reports.pictures.base import Picture
-from dotnn.reports.seen import Numbers, Seen
+from dotnn.reports.seen import PARTS, Numbers, Seen
 from dotnn_runtime.pictures.axes import Axes, room_left
 from dotnn_runtime.pictures.draw import Element, segment, text
 from dotnn_runtime.pictures.scale import Scale, scale
@@ -24,7 +24,7 @@ def draw(seen: Seen) -> str:
     if not found:
         return ""
     title = f"{seen.model.name}: predictions and what is left"
-    described = f"the {seen.part} part: " + "; ".join(_words(one, j) for one, j in found)
+    described = f"the {PARTS[seen.part]}: " + "; ".join(_words(one, j) for one, j in found)
     height = TOP + HEIGHT * len(found)
     root = frame(f"{2 * PANEL + 40:.0f}", f"{height:.0f}", title=title, description=described, style=STYLE)
     text(root, 16, 24, title, "title")

@@ -7,7 +7,7 @@ import numpy as np
 from dotnn.reports.drawing.marks import figure
 from dotnn.reports.drawing.squares import Curve, Square, draw_squares
 from dotnn.reports.pictures.base import Picture
-from dotnn.reports.seen import Classes, Seen
+from dotnn.reports.seen import PARTS, Classes, Seen
 from dotnn_runtime.merit.ranking import roc_auc, roc_curve
 
 MOST_CLASSES, MOST_OUTPUTS = 8, 4
@@ -17,9 +17,9 @@ MOST_CLASSES, MOST_OUTPUTS = 8, 4
 def draw(seen: Seen) -> str:
     """Return for each output of classes the curve of every class against all others, with the area below it."""
     found = [one for one in seen.compared if isinstance(one, Classes)][:MOST_OUTPUTS]
-    squares = [Square(f"{one.output} against {one.target}", _curves(one)) for one in found]
+    squares = [Square(f"{one.output} against {one.target}", _curves(one), one.reading) for one in found]
     squares = [square for square in squares if square.curves]
-    described = f"the {seen.part} part: " + "; ".join(curve.label for square in squares for curve in square.curves)
+    described = f"the {PARTS[seen.part]}: " + "; ".join(curve.label for square in squares for curve in square.curves)
     names = ("false positive rate", "true positive rate")
     return draw_squares(f"{seen.model.name}: ROC curves", described, names, squares)
 

@@ -33,10 +33,11 @@ from dotnn.targets.keras.rules.base import OptimizerRule
 NO_RULE = OptimizerRule("", "")
 
 
-def context(train: Train, *, stacked: bool) -> dict[str, object]:
+def context(train: Train, *, stacked: bool, section: str = "") -> dict[str, object]:
     """Return what the templates of the optimizer show.
 
-    `stacked` says whether a variable of Keras is several of our parameters.
+    `stacked` says whether a variable of Keras is several of our parameters; a class of its own that one of several
+    sections has is called by `section`.
     """
     rule = rules.OPTIMIZERS.get(train.optimizer.name, NO_RULE)
     own = rule.options is None
@@ -46,6 +47,7 @@ def context(train: Train, *, stacked: bool) -> dict[str, object]:
     plain = _plain(train, numbers)
     clip_call, clip_option = _clipping(train)
     name, base = _classes(train, rule, clips=bool(clip_call))
+    name += f"Of{section.title()}" * (bool(section) and name != base)
     given = [*held, *["stacked"] * by_rows]
     start = train.schedule.attrs["lr"] if train.schedule else train.optimizer.attrs["lr"]
     arguments: dict[str, object] = {"stacked": Symbol("stacked")} if by_rows else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dotnn.codegen import paste, training
+from dotnn.codegen.called import ONLY
 from dotnn.codegen.definitions import metric_functions
 from dotnn.codegen.heading import headed, header
 from dotnn.codegen.hygiene import Mark, names_of
@@ -84,6 +85,8 @@ def script(draft: Draft) -> str:
         "loss_lines": indented(losses),
         "optimizer": optimizer.context(model.train, stacked=bool(stacked)),
         "regime": training_loop.context(model, distribute),
+        "names": ONLY,
+        "updated": "network.trainable_variables",
         "distribute": distribute,
         "train_call": indented(_train_call(model, distribute)),
         "xla": network.xla,
@@ -95,7 +98,7 @@ def script(draft: Draft) -> str:
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "first_input": next(iter(model.inputs)),
         "summed": training.epoch_loss(model)[1] == "total",
-        **training_context(model, ", resident=np.inf", classes_from_one(model)),
+        **training_context(model, ", resident=np.inf", classes_from_one(model, draft.labels)),
         **_differences(model, network, distribute, samples=graph.samples),
     }
     modules = regime_modules(model.train) | MODULES.get(distribute, set())

@@ -1,12 +1,12 @@
 """The TensorFlow script of sections that take turns: one network, a loss and an optimizer of each section.
 
 The network computes all that any section reads; what a section does not read is not computed in its step, which is one
-graph. What a section needs is written by the templates of a script with one; its functions then get its name.
+graph. What a section needs is written by the templates of a script with one, which are handed the names of its
+functions.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -55,7 +55,6 @@ from dotnn.targets.keras.script import (
 
 WRITTEN = {"rates"}
 """Settings of sections that this script has."""
-FUNCTIONS = ("total_loss", "loss_and_grads", "make_optimizer", "trained", "learning_rate")
 
 
 def script_of_turns(draft: Draft) -> str:
@@ -73,14 +72,14 @@ class _Part:
     @cached_property
     def context(self) -> dict[str, Any]:
         train = self.section.train
-        made = optimizer.context(train, stacked=False)
+        made = optimizer.context(train, stacked=False, section=self.section.name)
         return {
             "optimizer": made,
             "regime": {"learning_rate": learning_rate.written(train), "constraints": []},
             "loss_lines": indented([*self.lines]),
-            "name": self.section.name,
+            "names": self.section.names,
+            "updated": f"list({self.section.names.own('trained')}(network).values())",
             "hands": {h.name: h.of for h in self.section.model.hands},
-            "table": self.section.names.params,
             "others": self._others(),
         }
 
@@ -92,14 +91,7 @@ class _Part:
 
     def written(self, template: str) -> str:
         """Return what a template says of this section, under its own names."""
-        text = render(TEMPLATES, template, self.context)
-        own = {name: self.section.names.own(name) for name in FUNCTIONS}
-        text = re.sub(rf"(?<![.\w])({'|'.join(FUNCTIONS)})\b", lambda match: own[match[1]], text)
-        text = text.replace("network.trainable_variables", f"list({own['trained']}(network).values())")
-        name = self.context["optimizer"]["name"]
-        if self.context["optimizer"]["base"] != name:
-            text = re.sub(rf"(?<![.\w]){name}\b(?=[(:])", f"{name}Of{self.section.name.title()}", text)
-        return common.fitted(text)
+        return common.fitted(render(TEMPLATES, template, self.context))
 
 
 class _Script:
@@ -188,7 +180,7 @@ class _Script:
             "state": bool(state),
             "samples": self.graph.samples,
             "weights": "{**PARAMS, **STATE}" if state else "PARAMS",
-            **training_context(declared, ", resident=np.inf", classes_from_one(declared)),
+            **training_context(declared, ", resident=np.inf", classes_from_one(declared, self.draft.labels)),
             "workers": False,
             "framework_errors": True,
             "more_made_of": ', "precision": options.precision',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotnn.codegen.lines import Body, indented, wrapped
+from dotnn.codegen.lines import Body, all_on_the_page, indented, wrapped
 from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
@@ -16,10 +16,10 @@ def forward(model: Model, graph: Graph) -> list[str]:
     values = [v for n in nodes for v in n.outs]
     body.unpack(graph.outputs.values())
     body.lines.append("")
-    body.lines += wrapped("outputs = {", [f'"{name}": {v.name}' for name, v in graph.outputs.items()], "}", room=INDENT)
-    body.lines += wrapped("cache = {", [f'"{v.name}": {v.name}' for v in values], "}", room=INDENT)
-    body.lines.append("return outputs, cache")
-    return indented(body.lines)
+    lines = all_on_the_page(body.lines, INDENT)
+    lines += wrapped("outputs = {", [f'"{name}": {v.name}' for name, v in graph.outputs.items()], "}", room=INDENT)
+    lines += wrapped("cache = {", [f'"{v.name}": {v.name}' for v in values], "}", room=INDENT)
+    return indented([*lines, "return outputs, cache"])
 
 
 def total_loss(model: Model, graph: Graph) -> list[str]:
@@ -28,8 +28,7 @@ def total_loss(model: Model, graph: Graph) -> list[str]:
     body = Body(model, graph)
     body.cached(v for n in graph.phase("forward") for v in n.outs)
     body.nodes(graph.phase("loss"), graph.remarks)
-    body.lines.append(f"return {graph.loss.name}")
-    return indented(body.lines)
+    return indented([*all_on_the_page(body.lines, INDENT), f"return {graph.loss.name}"])
 
 
 def helper_names(graph: Graph) -> set[str]:

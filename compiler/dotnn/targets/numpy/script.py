@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from dotnn.codegen import counting, optimizer, paste, training
+from dotnn.codegen.called import ONLY, Names
 from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import headed, header
 from dotnn.codegen.hygiene import Mark, names_of
-from dotnn.codegen.lines import indented, literal, wrapped
+from dotnn.codegen.lines import all_on_the_page, indented, literal, wrapped
 from dotnn.codegen.regime import modules
 from dotnn.codegen.render import Parts, assembled
 from dotnn.codegen.shared import result_files, training_context, value_names
@@ -52,11 +53,12 @@ def script(draft: Draft) -> str:
         "fast": fast.context(model, step, plan, of_prediction),
         "update": optimizer.context(model.train),
         "regime": training_loop.context(model, graph),
+        "names": ONLY,
         "counted": counting.of_a_batch(model, 'arrays["{}"][chosen]'),
         "draws": graph.draws,
         "samples": graph.samples,
         "thread_lines": thread_lines(model),
-        **training_context(model, from_one=classes_from_one(model)),
+        **training_context(model, from_one=classes_from_one(model, draft.labels)),
         **_own(model, graph),
     }
     alone = draft.options.get("helpers") != "import"
@@ -103,14 +105,16 @@ def read_by_figures(model: Model, graph: Graph) -> tuple[str, ...]:
     return tuple(name for name in (*graph.inputs, *graph.targets) if name in names)
 
 
-def predicted(graph: Graph) -> str:
-    """Return the lines of `predict` that run the network."""
+def predicted(graph: Graph, names: Names = ONLY) -> str:
+    """Return the lines of `predict` that run the network; `names` are those of the training whose pass predicts."""
     outputs = [f'"{name}": values["{v.name}"]' for name, v in graph.outputs.items()]
-    run = ["values = run_again(LAST_PASS, make_forward, params, batch, CHUNK)"]
+    make, chunk = names.own("make_forward"), names.own("CHUNK")
+    run = [f"values = run_again(LAST_PASS, {make}, params, batch, {chunk})"]
     if graph.samples:
-        made = "make_forward(params, len(next(iter(batch.values()))))"
+        made = f"{make}(params, len(next(iter(batch.values()))))"
         run = ["rng = np.random.default_rng(SEED) if rng is None else rng", f"values = {made}(batch, rng)"]
-    return "\n    ".join([*run, *wrapped("outputs = {", outputs, "}", room=INDENT)])
+    lines = [*all_on_the_page(run, INDENT), *wrapped("outputs = {", outputs, "}", room=INDENT)]
+    return "\n    ".join(lines)
 
 
 def plans(draft: Draft) -> tuple[Plan, ...]:

@@ -108,19 +108,24 @@ def step(section: Section, loop: Loop) -> list[tree.Stmt]:
     return [*clip, *loop.gradient(section), update, *limits, *loop.updated(section)]
 
 
+def hides_overflow(graph: Graph) -> bool:
+    """Whether a value of the network is zero where what it is made of has overflowed."""
+    return any(node.hides_overflow for node in graph.all_nodes())
+
+
+def looked_at(model: Model) -> str:
+    """Return the expression of the examples for which the values of the network are looked at, once it is trained."""
+    whole = "as_arrays(examples)"
+    return "{name: values[:BATCH_SIZE] for name, values in examples.items()}" if model.train.batch else whole
+
+
 def _overflow(model: Model, graph: Graph) -> list[str]:
     """Return the lines after the loop that find what no loss shows: a last update, a memory of the optimizer, a running
     statistic or a value of the network that is not finite."""
     slots = tuple(optimizer.slots(model.train))
-    hidden = any(n.hides_overflow for n in graph.all_nodes())
-    if not slots and not hidden and not model.train.batch:
+    values = [f"forward(params, {looked_at(model)})[1]"] if hides_overflow(graph) else []
+    if not slots and not values and not model.train.batch:
         return []  # the loss of an epoch is that after its only update
-    rows = (
-        "as_arrays(examples)"
-        if not model.train.batch
-        else "{name: values[:BATCH_SIZE] for name, values in examples.items()}"
-    )
-    values = [f"forward(params, {rows})[1]"] if hidden else []
     if not slots:
         return wrapped("note_overflow(", ["history", "params", "{}", *values], ")", INDENT)
     return [

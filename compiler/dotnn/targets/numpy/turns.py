@@ -1,12 +1,11 @@
 """The fast script of sections that take turns: a step and an update of each, in arrays that all of them share.
 
-What a section needs is written by the templates of a script with one; its functions then get the section's name.
+What a section needs is written by the templates of a script with one, which are handed the names of its functions.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -27,6 +26,7 @@ from dotnn.codegen.sections import Section, sections_of
 from dotnn.codegen.shared import result_files, training_context, value_names
 from dotnn.codegen.tables import constants, decayed, named
 from dotnn.codegen.threads import thread_lines
+from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.passes.zeros import zero_gradients
 from dotnn.running.told_by_data import classes_from_one
@@ -37,12 +37,6 @@ from dotnn.targets.numpy.fast import context as fast
 from dotnn.targets.numpy.fast.plan import Plan
 from dotnn.targets.numpy.script import TEMPLATES, mark_of, predicted, read_by_figures
 from dotnn.targets.numpy.settings import fast_parts
-
-FUNCTIONS = (
-    "forward", "total_loss", "loss_and_grads", "training_arrays", "make_step", "make_forward", "make_evaluate",
-    "evaluate", "CHUNK", "optimizer_state", "make_clip", "make_update", "learning_rate", "constrain",
-)  # fmt: skip
-"""What every section has of its own; in a script it ends with the name of the section."""
 
 
 def script_of_turns(draft: Draft) -> str:
@@ -56,12 +50,6 @@ def script_of_turns(draft: Draft) -> str:
 def _with_settings(section: Section) -> Section:
     """Return a section with what its settings add to the loop."""
     return replace(section, added=fast_parts(section.model, section.names))
-
-
-def _in_place(names: dict[str, str]) -> Callable[[str], str]:
-    """Return the function that puts words in the place of others: what templates print becomes a section's own."""
-    pattern = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
-    return lambda text: pattern.sub(lambda match: names[match[1]], text)
 
 
 @dataclass(frozen=True)
@@ -91,8 +79,10 @@ class _Part:
             "draws": graph.draws,
             "samples": graph.samples,
             "figures_read": literal(read_by_figures(model, graph)),
-            "metric_lines": training.metric_lines(model, value_names(model, graph)),
-            "name": self.section.name,
+            "metric_lines": training.metric_lines(
+                model, value_names(model, graph), f"{self.names.own('total_loss')}(params, examples, cache)"
+            ),
+            "names": self.names,
             "hands": [h.name for h in model.hands],
         }
 
@@ -103,22 +93,24 @@ class _Part:
 
     def written(self, template: str) -> str:
         """Return what a template says of this section, under its own names."""
-        text = _in_place(self.own)(render(TEMPLATES, template, self.context))
-        return common.fitted(text.replace(f"`{self.section.names.own('forward')}`", "`forward`"))
+        return common.fitted(render(TEMPLATES, template, self.context))
 
     @property
-    def own(self) -> dict[str, str]:
-        """What is called otherwise in a script of several sections."""
-        return {name: self.section.names.own(name) for name in FUNCTIONS} | {
-            "PARAMS": self.section.names.params,
-            "DECAYED": self.section.names.own("DECAYED"),
-        }
+    def names(self) -> Names:
+        """What its things are called."""
+        return self.section.names
+
+    @property
+    def passes(self) -> list[str]:
+        """The entry of the table of the functions that compute a section: its pass, its loss, and its gradient."""
+        functions = [*map(self.names.own, ("forward", "total_loss", "loss_and_grads"))]
+        return indented(wrapped(f"{literal(self.section.name)}: (", functions, "),", INDENT))
 
     @property
     def functions(self) -> list[str]:
         """The functions of its settings."""
         made = [tree.Module("", [function]) for part in self.section.added for function in part.functions]
-        return [common.fitted(print_module(module)[0]) for module in made]
+        return [print_module(module)[0].strip("\n") for module in made]
 
     @property
     def helpers(self) -> set[str]:
@@ -174,6 +166,7 @@ class _Script:
             "init_lines": indented(training.init_lines(model, self.draft.values)),
             "updates": self._updates(),
             "parts": self.parts,
+            "passes": [line for part in self.parts for line in part.passes],
             "first": first.section.name,
             "state": bool(state),
             "weights": "{**PARAMS, **STATE}" if state else "PARAMS",
@@ -185,14 +178,14 @@ class _Script:
             "samples": any(part.graph.samples for part in self.parts),
             "draws": any(part.graph.draws for part in self.parts),
             "thread_lines": thread_lines(model),
-            **training_context(model, from_one=classes_from_one(model)),
+            **training_context(model, from_one=classes_from_one(model, self.draft.labels)),
             "early": None,
             "predict_dtype": "dtype",
             "predict_setup": [
                 "dtype = next(iter(params.values())).dtype if params else np.float64",
                 "params = in_precision(params, dtype)",
             ],
-            "predict_forward": _in_place(predicting.own)(predicted(predicting.graph)),
+            "predict_forward": predicted(predicting.graph, predicting.names),
             "framework_errors": False,
             **result_files(model, "weights.npz", "history.csv"),
             "train_options": [],
@@ -342,7 +335,7 @@ class _Script:
         section, name = part.section, part.section.name
         run = f"step_{name}(chosen, rng) if len(chosen) == size else last_step_{name}(chosen, rng)"
         yield tree.assign("loss", run)
-        yield tree.assign(f"losses[{literal(name)}]", common.added(section).replace("float(loss)", "loss"), "+=")
+        yield tree.assign(f"losses[{literal(name)}]", common.added(section, "loss"), "+=")
         if section.model.hands:
             yield tree.assign("handed", f"grads[{literal(name)}] if len(chosen) == size else last_grads_{name}")
         divided = "" if part.d_loss == "1.0" else f" / {part.d_loss}"
@@ -365,7 +358,12 @@ class _Script:
         ended = tree.assign("history.stopped_by", '"diverged"')
         lost = tree.assign("history.diverged_at", "first_not_finite(params)")
         yield tree.If('history and not math.isfinite(history[-1]["loss"])', (ended, lost))
-        yield tree.Do("note_overflow(history, params, memories)")
+        hiding = [part for part in self.parts if training_loop.hides_overflow(part.graph)]
+        passes = [f"{part.names.own('forward')}(params, rows)[1]" for part in hiding]
+        if passes:
+            yield tree.assign("rows", training_loop.looked_at(self.model))
+        values = f", {' | '.join(passes)}" if passes else ""
+        yield tree.Do(f"note_overflow(history, params, memories{values})")
 
     def _evaluate(self) -> Iterator[tree.Stmt]:
         yield tree.assign("sections", "{}")

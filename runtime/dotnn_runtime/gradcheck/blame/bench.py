@@ -22,12 +22,14 @@ class OutOfTime(Exception):
 class Bench:
     """A followed script at a point, and `overrides`, the right values that were handed in for wrong ones.
 
-    `shifts` are subtracted from values of the forward pass. `work` counts the events of all replays.
+    Those that are `plain` are no cotangents: they stay what they are where the seed is another. `shifts` are subtracted
+    from values of the forward pass. `work` counts the events of all replays.
     """
 
     def __init__(self, follower: Follower, point: Point, shifts: Mapping[Key, Array] | None = None) -> None:
         self.follower, self.point, self.shifts = follower, point, shifts
         self.overrides: dict[Place, Array] = {}
+        self.plain: set[Place] = set()
         self._replay = follower.prepare(point, shifts)
         self.work = 0
         self._deadline = time.process_time() + SECONDS
@@ -36,9 +38,10 @@ class Bench:
         """Run forward and backward, with the graph of what is made from what."""
         return self.follower.follow(self.point, self.overrides, self.shifts)
 
-    def again(self, until: Place | None = None, kept: Collection[Place] | None = None) -> Run:
-        """Run the backward pass alone, as far as an event; keep the values of some events only."""
-        return self._counted(self._replay(self.overrides, until, kept=kept))
+    def again(self, until: Place | None = None, kept: Collection[Place] | None = None, seed: float = 1.0) -> Run:
+        """Run the backward pass alone, as far as an event, with a seed d_loss; keep the values of some events only."""
+        given = {place: a if place in self.plain else seed * a for place, a in self.overrides.items()}
+        return self._counted(self._replay(given, until, seed, kept))
 
     def on_trial(self, place: Place, value: Array) -> Run:
         """Run the backward pass with one more value handed in. Raises `OutOfTime`."""

@@ -6,6 +6,7 @@ import ast
 import math
 import traceback
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -24,17 +25,20 @@ from ..tracing.traced import TracedScript, load_script
 from .faults import blames_at
 from .localise import blame_at, localise
 from .patterns import impossible
+from .scaling import UNSCALED
 from .steps import blame_for_forward
 
 
-def blames_for_unsound(script: TracedScript, point: Point, found: Soundness) -> list[Blame]:
-    """Blame the lines that are behind what V0 found."""
+def blames_for_unsound(
+    script: TracedScript, point: Point, found: Soundness, further: Iterable[Point] = ()
+) -> list[Blame]:
+    """Blame the lines that are behind what V0 found, and those that are wrong at `further` points alone."""
     blame = _blame_for_unsound(script, point, found)
     if isinstance(found.error, RecursionError):
         return [blame] if blame is not None else []  # there is nothing to follow through a thousand calls
     if blame is not None and found.error is not None and script.structure.step is not None:
         return [blame, *_others_in_step(script, point, blame)]
-    inner = blames_at(script, point) if found.fault in (Unsound.STOPS, Unsound.GRADIENT) else []
+    inner = blames_at(script, point, None, further) if found.fault in (Unsound.STOPS, Unsound.GRADIENT) else []
     if inner and (blame is None or inner[0].line != blame.line):
         return inner  # a line inside a function that backward calls, or what an exception goes back to
     return [blame, *inner[1:]] if blame is not None else []
@@ -56,7 +60,7 @@ def _others_in_step(script: TracedScript, point: Point, blame: Blame) -> list[Bl
         return []
     array = last_argument(stopped)
     names = {array, structure.views.get(array, array), *structure.result_arrays.get(array, ())}
-    return [b for b in found if b.name not in names and b.line not in (0, blame.line)]
+    return [b for b in found if b.name not in names and b.line != blame.line]
 
 
 def _blame_for_unsound(script: TracedScript, point: Point, found: Soundness) -> Blame | None:
@@ -163,8 +167,7 @@ def blame_for_seed(script: TracedScript, point: Point) -> Blame | None:
     once, twice = backward_notes(script, point), backward_notes(script, point, 2.0)
     for none, one, two in zip(backward_notes(script, point, 0.0), once, twice, strict=False):
         if np.any(none.array) or not np.array_equal(two.array, 2.0 * one.array):
-            words = "The result does not scale with d_loss: a factor d_loss is missing, or stands there twice."
-            return _blame_line(script, one, one.name.removeprefix("d_"), Pattern("not linear in d_loss", words))
+            return _blame_line(script, one, one.name.removeprefix("d_"), UNSCALED)
     return None
 
 

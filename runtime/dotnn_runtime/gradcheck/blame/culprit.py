@@ -271,7 +271,7 @@ class _Inquiry:
         """Whether the gradient that an event should be is returned, or made by the event."""
         run = self.bench.again(kept={event.place})
         nodes = {id(target.node) for target in expectation.targets}
-        names = [name for name, node in self.state.run.params.items() if id(node) in nodes]
+        names = [name for name, node in self.state.run.asked_for.items() if id(node) in nodes]
         grads = [run.grads.get(name) for name in names] if isinstance(run.grads, dict) else []
         return any(self.state.meets(expectation, g) for g in grads) or self._made(run)
 

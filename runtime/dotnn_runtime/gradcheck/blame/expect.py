@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import chain, takewhile
 
 import numpy as np
 
@@ -72,6 +72,10 @@ class Expectations:
             self._known[event.number] = self._find(event)
         return self._known[event.number]
 
+    def is_plain(self, event: Event) -> bool:
+        """Whether an event should be no cotangent, which scales with the seed, but a slope or a value made again."""
+        return event.number in self.slopes or event.number in self.recomputed
+
     def _find(self, event: Event) -> Expectation | None:
         if event.number in self.slopes:
             return Expectation((self.slopes[event.number],))
@@ -100,12 +104,22 @@ class Expectations:
 
     def _part_promised(self, event: Event) -> Expectation | None:
         """Return what is promised of a part that a statement of another turn adds to: `d_c = d_c * f` at the end."""
+        if event.stopped is not None and event.site.kind == "part":
+            return self._added(event)
         if not event.loops or event.site.kind != "assign" or event.place.part:
             return None
         users = (user for user in self.consumers[event.number] if user.loops != event.loops)
         wholes = [t for user in users for t in self._promise[user.number].own if t.is_whole]
         parts = (self.truths.parts.get(id(spread(whole.node)), ()) for whole in wholes)
         return Expectation((*wholes, *chain.from_iterable(parts))) if wholes else None
+
+    def _added(self, event: Event) -> Expectation | None:
+        """Return what `+=` should have added where it stops: the part through the uses of the same turn."""
+        wholes = [t for t in chain(*self._promise[event.number]) if t.is_whole]
+        nodes = {id(node): node for node in (spread(whole.node) for whole in wholes)}
+        parts = ((node, self.promises.uses_in_turn(node, event.loops)) for node in nodes.values())
+        found = tuple(Target(node, uses) for node, uses in parts if uses)
+        return Expectation(found) if found else None
 
     def _goes_by_turns(self, event: Event) -> bool:
         """Whether an event is likely to be one of its own turn: so are most of its site, or else of its function."""
@@ -152,9 +166,13 @@ class Expectations:
             if expectation is not None and not expectation.sure and used and event.seeded and event.value is not None:
                 if expectation.met(self.truths, event.value):
                     kept.add(event.site.number)
-                elif self.truths.find(event.value):
+                elif self.has_another_name(event.value):
                     broken.add(event.site.number)
         return len(kept - broken) >= TRUSTED * max(1, len(broken))
+
+    def has_another_name(self, value: Array) -> bool:
+        """Whether a value is right, but perhaps for another name: one factor of h * h alone has none."""
+        return any(target.is_whole or not self.promises.splits_a_use(target) for target in self.truths.find(value))
 
     def is_partial(self, event: Event) -> bool:
         """Whether an event is only a part of what gets its name: all that is made of it is assigned to it again."""
@@ -168,21 +186,35 @@ class Expectations:
         return bool(users) and all(again)
 
     def _is_open(self, event: Event) -> bool:
-        """Whether a run has stopped in the turn of an event, or in that of a loop around it."""
-        return any((event.frame, event.loops[:depth]) in self._open_turns for depth in range(1, len(event.loops) + 1))
+        """Whether a run has stopped in a loop that an event stands in, in its turn or in a later one."""
+        return any(event.frame == frame and self._in_same_loop(event, loops) for frame, loops in self._open_turns)
+
+    def _in_same_loop(self, event: Event, stopped: tuple[str, ...]) -> bool:
+        """Whether the outermost loop of an event is that of a later stop in its call, in whichever turn."""
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(event.loops, stopped, strict=False)))
+        if same or not (event.loops and stopped):
+            return same > 0
+        later = self.run.events[event.number : self._end]
+        return all(e.loops for e in later if e.frame == event.frame)
+
+    @cached_property
+    def _end(self) -> int:
+        """The number of the event in which a run has stopped; what stopped before, and was passed over, is no end."""
+        error = self.run.error
+        ended = (e.number for e in self.run.backward if error is not None and e.stopped is error)
+        return next(ended, -1)
 
     @cached_property
     def _open_turns(self) -> set[tuple[int, tuple[str, ...]]]:
         """The turns of loops, by call, in which a run has stopped: what is summed there is not finished."""
-        events = self.run.backward
-        at = next((i for i, event in enumerate(events) if event.stopped is not None), None)
-        if self.run.error is None or at is None:
-            return set()
         found = set[tuple[int, tuple[str, ...]]]()
-        for event in events[max(at - 1, 0) : at + 1]:  # what stops as it is stored is only noted by its caller
+        if self._end < 0:
+            return found
+        for event in self.run.events[max(self._end - 1, self.run.start_of_backward) : self._end + 1]:
+            # what stops as it is stored is only noted by its caller
             number, loops = event.frame, event.loops
             while number > 0:
-                found |= {(number, loops[:depth]) for depth in range(1, len(loops) + 1)}
+                found.add((number, loops))
                 number, loops = self.run.frames[number].caller, self.run.frames[number].loops
         return found
 
@@ -191,7 +223,7 @@ class Expectations:
         """The events whose very value is returned as a gradient."""
         found: dict[int, Expectation] = {}
         for name, grad in self.run.grads.items() if isinstance(self.run.grads, dict) else ():
-            right = self.run.params.get(name)
+            right = self.run.asked_for.get(name)
             if right is None or right.total is None:
                 continue
             expected = Expectation((Target(right),), sure=True)

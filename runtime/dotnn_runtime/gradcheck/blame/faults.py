@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -28,19 +28,26 @@ TIES = Pattern(
 )
 
 
-def blames_at(script: TracedScript, point: Point, shifts: Mapping[Key, Array] | None = None) -> list[Blame]:
+def blames_at(
+    script: TracedScript, point: Point, shifts: Mapping[Key, Array] | None = None, further: Iterable[Point] = ()
+) -> list[Blame]:
     """Return a blame for every line of the backward pass that is wrong at a point, in the order of the backward pass.
 
-    `shifts` are constants that are subtracted from values of the forward pass. Empty where the script cannot be
-    followed: it has no `backward`, or computes with more than arrays of NumPy.
+    `shifts` are constants that are subtracted from values of the forward pass. Behind them follows what is wrong at
+    `further` points alone. Empty where the script cannot be followed: it has no `backward`, or computes with more than
+    arrays of NumPy.
     """
     if not script.explains:
         return []
+    judge, blames = Judge(Follower(script)), list[Blame]()
     try:
-        faults = Judge(Follower(script), point, shifts).judge()
+        for some, moved in ((point, shifts), *((other, None) for other in further)):
+            blames += [blame_of(script, some, fault, bool(moved)) for fault in judge.judge(some, moved)]
+            if not blames:
+                break  # what fails there is not in what can be followed
     except (Exception, SystemExit):  # a script may do anything; the checks have found what is wrong already
-        return []
-    return [blame_of(script, point, fault, bool(shifts)) for fault in faults]
+        return blames
+    return blames
 
 
 def blame_of(script: TracedScript, point: Point, fault: Fault, at_ties: bool) -> Blame:

@@ -21,8 +21,11 @@ from .assess import Assessment, Wrong
 from .bench import Bench
 from .culprit import Culprit, culprit
 from .fault import Fault
+from .outputs import outputs
+from .scaling import UNSCALED, first_unscaled
 from .stops import where_it_stopped
 from .suspects import doubts
+from .truth import Target
 
 MOST_FAULTS = 12
 MOST_ROUNDS = 80
@@ -32,25 +35,22 @@ MOST_PATHS = 3
 
 
 class Judge:
-    """Judges the backward pass of a script at a point."""
+    """Judges the backward pass of a script, at one point after the other: repairs that were found stay."""
 
-    def __init__(self, follower: Follower, point: Point, shifts: Mapping[Key, Array] | None = None) -> None:
-        self.bench = Bench(follower, point, shifts)
-        self.patches = follower.patches
+    def __init__(self, follower: Follower) -> None:
+        self.follower, self.patches = follower, follower.patches
         self.faults: dict[int, Fault] = {}
 
-    def judge(self) -> list[Fault]:
-        """Return the faults, in the order of the backward pass."""
-        self.patches.clear()
-        try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # other versions of a line may be odd
-                for _ in range(MOST_ROUNDS):
-                    if self.bench.is_late or len(self.faults) >= MOST_FAULTS or not self._round():
-                        break
-        finally:
-            self.patches.clear()
-        return list(self.faults.values())
+    def judge(self, point: Point, shifts: Mapping[Key, Array] | None = None) -> list[Fault]:
+        """Return the faults that show at a point and were not found before, in the order of the backward pass."""
+        known, self.bench = {*self.faults}, Bench(self.follower, point, shifts)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # other versions of a line may be odd
+            for _ in range(MOST_ROUNDS):
+                if self.bench.is_late or len(self.faults) >= MOST_FAULTS or not self._round():
+                    break
+            self._look_for_unscaled()
+        return [fault for number, fault in self.faults.items() if number not in known]
 
     def _round(self) -> bool:
         """Find one more event that is wrong, and put it right; return whether there was one that could be."""
@@ -61,6 +61,18 @@ class Judge:
         found = culprit(state, wrong, [n for n, fault in self.faults.items() if self._is_settled(n, fault)])
         fault = self._fault(state, wrong, found)
         return self._mended(state, wrong, found, fault) or self._overridden(state, wrong, fault)
+
+    def _look_for_unscaled(self) -> None:
+        """Note what is right for d_loss = 1 alone; it is handed in, too, and scales with the seed then."""
+        for _ in range(MOST_FAULTS):
+            state = Assessment(self.bench)
+            event = first_unscaled(state) if state.run.nodes else None
+            if event is None or event.value is None or self.bench.is_late:
+                return
+            right = Target.of(event.value)
+            fault = Fault(event.site, event.line, event, event, state.run, right, pattern=UNSCALED)
+            self.faults.setdefault(event.site.number, fault)
+            self.bench.overrides[event.place] = event.value
 
     def _is_settled(self, number: int, fault: Fault) -> bool:
         """Whether no other repair of a site is looked for: there is none, or two were right by chance alone."""
@@ -103,13 +115,19 @@ class Judge:
         return False
 
     def _overridden(self, state: Assessment, wrong: Wrong, fault: Fault) -> bool:
-        """Whether the right value could be handed in for an event."""
-        target = state.best_target(*wrong)
-        if target is None:
-            return False
-        fault.right = fault.right or target
-        self.bench.overrides[wrong.event.place] = target.value
-        return True
+        """Whether the right value could be handed in for an event, or all those of a statement that has stopped."""
+        event = wrong.event
+        if event.stopped is not None:
+            given = outputs(state, wrong)
+        else:
+            target = state.best_target(*wrong)
+            given = {event.place: target} if target is not None else {}
+        for place, target in given.items():
+            self.bench.overrides[place] = target.value
+            if state.expected.is_plain(event):
+                self.bench.plain.add(place)
+        fault.right = fault.right or given.get(event.place)
+        return bool(given)
 
 
 def _shown(state: Assessment, site: Site, event: Event) -> Event:

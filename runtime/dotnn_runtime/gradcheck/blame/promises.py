@@ -6,6 +6,7 @@ turn. In the scripts of the compiler every promise is kept.
 
 from __future__ import annotations
 
+import ast
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import cached_property
@@ -49,16 +50,19 @@ class Promises:
         """Return the values that the name of an event speaks of: those of its turn, and the others."""
         name = event.name.removeprefix("d_").partition(EDGE)[0]
         made = [e for number in self.partners(event.frame) for e in self._forward_events.get((number, name), ())]
+        if not event.loops:  # outside of all loops an array is meant as it is when all of it is written
+            full = {e.frame: e.number for e in made if e.place.is_buffer}
+            made = [e for e in made if e.number >= full.get(e.frame, 0)]
         own = {e.number for e in made if event.loops and e.loops == event.loops}
         return [e for e in made if e.number in own], [e for e in made if e.number not in own]
 
     def _targets(self, event: Event, made: list[Event]) -> Iterator[Target]:
         """Yield what the name of an event promises of values of the forward pass."""
         _, edge, user = event.name.partition(EDGE)
-        partners, in_parts = self.partners(event.frame), bool(edge) and self._is_all(event)
+        partners = self.partners(event.frame)
         nodes = {node.order: node for e in made for node in self._nodes(e, partners, whole=not edge)}
         for node in nodes.values():
-            yield from self.through(node, user, in_parts) if edge else [Target(node)]
+            yield from self.through(node, user, self._is_all(event, node, user)) if edge else [Target(node)]
 
     def through(self, node: Node, user: str, in_parts: bool) -> Iterator[Target]:
         """Yield the parts of a cotangent through the uses of a statement: all of them, then some."""
@@ -69,7 +73,7 @@ class Promises:
             yield Target(node, named)
         for target in self.truths.parts.get(id(node), ()):
             chosen = not named or set(target.shares) < set(named)
-            if chosen and (in_parts or not self._splits_a_use(target)):
+            if chosen and (in_parts or not self.splits_a_use(target)):
                 yield target
 
     def _uses_by(self, node: Node, user: str) -> tuple[int, ...]:
@@ -78,17 +82,30 @@ class Promises:
         exact = tuple(i for i, owner in enumerate(owners) if owner == user)
         return exact or tuple(i for i, owner in enumerate(owners) if owner.startswith(f"{user}_"))
 
-    def _splits_a_use(self, target: Target) -> bool:
+    def uses_in_turn(self, node: Node, loops: tuple[str, ...]) -> tuple[int, ...]:
+        """Return the numbers of the uses in a turn of loops, none outside of all."""
+        made = [
+            self.run.events[self._owners[use.order][1]] if use.order in self._owners else None for use, _ in node.uses
+        ]
+        return tuple(i for i, event in enumerate(made) if loops and event is not None and event.loops == loops)
+
+    def splits_a_use(self, target: Target) -> bool:
         """Whether a part of a cotangent is through one factor of h * h, and not through the other."""
         users = [self._owners.get(user.order, ("", -user.order)) for user, _ in target.node.uses]
         chosen = {users[i] for i in target.shares}
         return any(users[i] in chosen and i not in target.shares for i in range(len(users))) if chosen else False
 
-    def _is_all(self, event: Event) -> bool:
-        """Whether nothing else is summed with an event: e + e, where e is what each factor of h * h sends back."""
-        values = (getattr(user.site.node, "value", user.site.node) for user in self.consumers[event.number])
-        read = ({name for name in names_in(value) if name.startswith("d_")} for value in values)
-        return any(names == {event.name} for names in read)
+    def _is_all(self, event: Event, node: Node, user: str) -> bool:
+        """Whether nothing else is summed with an event: e + e, where e is what each factor of h * h sends back.
+
+        Where e alone is handed on, that may be half of such a sum only if there are no other uses to be summed.
+        """
+        values = [getattr(user.site.node, "value", user.site.node) for user in self.consumers[event.number]]
+        read_once = all(len(before.uses) == 1 for before in _ancestors(node)[1:])
+        alone = read_once and len(self._uses_by(node, user)) == len(node.uses)
+        read = [{name for name in names_in(value) if name.startswith("d_")} for value in values]
+        sums = (alone or not isinstance(value, ast.Name) for value in values)
+        return any(is_sum and names == {event.name} for is_sum, names in zip(sums, read, strict=True))
 
     def _nodes(self, made: Event, partners: tuple[int, ...], whole: bool) -> list[Node]:
         """Return the nodes of a value under its name; of a whole cotangent the first one, which all readings are of."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
+import numpy as np
+
 from ..tracing.run import Event, Frame
 from ..tracing.weave import Site
 from .assess import Assessment
@@ -74,8 +76,15 @@ class _Search:
                 if number in seen or number < self.run_.start_of_backward:
                     continue
                 seen.add(number)
-                if not dep.seeded or not self.state.is_right(dep) or only_reads(dep.site) or self._is_summed(dep):
+                if self.state.is_handed_in(dep):
+                    continue
+                if not dep.seeded or not self._is_right(dep) or only_reads(dep.site) or self._is_summed(dep):
                     unread.append(dep)
+
+    def _is_right(self, event: Event) -> bool:
+        """Whether an event is right beyond doubt: zero may be right by itself, and be what is wrong with the rest."""
+        doubtful = self.state.expected.of(event) is None and event.value is not None and not np.any(event.value)
+        return self.state.is_right(event) and not doubtful
 
     def _is_summed(self, dep: Event) -> bool:
         """Whether the event is but a sum of another, of which no name says what it should be."""
@@ -130,8 +139,10 @@ class _Search:
     def _is_known(self, name: str, frame: int) -> bool:
         """Whether a name stands for a right cotangent before the event: a buffer that is filled by now."""
         named = [e for e in self._of_frame.get(frame, ()) if base_name(e.name) == name and e.number < self.event.number]
+        if named and self.state.is_handed_in(named[-1]):
+            return True
         last = named[-1] if named and self.event.stopped is None else None
-        return last is not None and last.seeded and self.state.is_right(last) and not only_reads(last.site)
+        return last is not None and last.seeded and self._is_right(last) and not only_reads(last.site)
 
     @cached_property
     def _of_frame(self) -> dict[int, list[Event]]:
@@ -151,12 +162,12 @@ class _Search:
         What is right by its numbers may still be what a function stops at, because of its shape.
         """
         before = self._before(self.state.by_site.get((frame, site.number), []))
-        if before is None:
+        if before is None or (before and all(map(self.state.is_handed_in, before))):
             return False
         if only_reads(site) or (self.event.stopped is not None and site.function == self.event.site.function):
             return True
         named = (e for e in before if base_name(e.name) == name or e.place.key)
-        known = {e.seeded and self.state.is_right(e) for e in named}
+        known = {e.seeded and self._is_right(e) for e in named}
         return known != {True}
 
     def _inside(self, function: str) -> Iterator[Site]:

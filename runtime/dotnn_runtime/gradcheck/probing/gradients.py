@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
-from ..reading.types import Cost, Key, Point, Unusable
+from ..reading.types import Array, Cost, Key, Point, Unusable
 from ..report.results import Crossing, Report, Verdict
 from ..tracing.rows import Row
 from ..tracing.traced import TracedScript
@@ -135,21 +135,39 @@ class Probing:
         for name in self.verdicts.names(Verdict.INCONCLUSIVE):
             self.verdicts.settle_zero(name, zeros[name])
 
-    def _probe_another_size(self, rows: list[Row]) -> None:
-        """V2 on a batch of another size, where targets in [0, 1] are 0 or 1: classes may have lines of their own."""
-        plain, size = self.script.plain, len(next(iter(self.evaluation.point.batch.values()), (0,)))
+    @cached_property
+    def another_size(self) -> Point:
+        """A batch of another size, where targets in [0, 1] are 0 or 1: classes may have lines of their own."""
+        plain, first = self.script.plain, self.point(0)
+        size = len(next(iter(first.batch.values()), (0,)))
         taken = [*self.script.params.values(), *sizes_of(plain), (size,)]
-        taken += [value.shape for values in self.evaluation.tape.values.values() for value in values]
+        taken += [value.shape for values in self._values.values() for value in values]
         point = self._drawn(0, generic_batch_size(taken, least=size + 1))
-        batch = as_classes(point.batch, {**plain.INPUTS, **plain.TARGETS})
-        point = replace(point, batch=batch)
+        return replace(point, batch=as_classes(point.batch, {**plain.INPUTS, **plain.TARGETS}))
+
+    @cached_property
+    def _values(self) -> Mapping[str, Sequence[Array]]:
+        """What the forward pass names at the first point, nothing where the script stops."""
+        try:
+            return self.evaluation.tape.values
+        except (Exception, SystemExit):
+            return {}
+
+    def elsewhere(self) -> Iterator[Point]:
+        """Yield points at which lines may be wrong that are right at the first: of another size, on other sides."""
+        yield self.another_size
+        yield from self.sides.shown_at(map(self.point, OTHER_SIDES))
+
+    def _probe_another_size(self, rows: list[Row]) -> None:
+        """V2 on a batch of another size."""
+        point = self.another_size
         try:
             evaluation = Evaluation(self.script, point, self.cost)
         except (Exception, SystemExit):
             self.stops_at = point
             return
         self.sides.see(evaluation.tape)
-        examples = len(next(iter(batch.values()), ()))
+        examples = len(next(iter(point.batch.values()), ()))
         self._probe_elsewhere(evaluation, rows, 4, f"{examples} examples")
 
     def _probe_other_sides(self, rows: list[Row]) -> None:

@@ -45,7 +45,7 @@ def check_ties(
     if not branches.operands:
         return None, None
     try:
-        names = _movable(script, point, oracle, cost, branches.operands, rng)
+        names = _movable(script, point, oracle, cost, branches, rng)
         if not names:
             return _skipped("no operand of a branch can be moved without the backward pass noticing"), None
         for evaluation in _near_thresholds(script, point, cost, names, branches):
@@ -120,7 +120,10 @@ def _right_beside(evaluation: Evaluation, oracle: Oracle, rng: np.random.Generat
     which only shows where the branch lets its cotangent pass.
     """
     shifts = evaluation.shifts
-    moves = [{key: side[key.name] * np.ones(shift.shape) for key, shift in shifts.items()} for side in _sides(shifts)]
+    moves = [
+        {key: side[key.name] * rng.uniform(0.5, 1.5, shift.shape) for key, shift in shifts.items()}  # equal ones part
+        for side in _sides(shifts)
+    ]
     moves += [{key: rng.standard_normal(shift.shape) for key, shift in shifts.items()} for _ in range(4)]
     besides = (_moved(evaluation, {key: ASIDE * step for key, step in move.items()}) for move in moves)
     return not any(_wrong_rows(beside, oracle, rng) for beside in besides)
@@ -135,19 +138,23 @@ def _sides(moved: Iterable[Key]) -> list[dict[str, float]]:
 
 
 def _movable(
-    script: TracedScript, point: Point, oracle: Oracle, cost: Cost, names: set[str], rng: np.random.Generator
+    script: TracedScript, point: Point, oracle: Oracle, cost: Cost, branches: Branches, rng: np.random.Generator
 ) -> set[str]:
     """Return the values that can be moved by a constant without making a right backward pass wrong.
 
     A rule that reads the result in place of its operand (tanh' = 1 - a²) takes it for the unmoved one, and so does a
-    backward pass that computes values anew, as the fast style's does.
+    backward pass that computes values anew, as the fast style's does. In the place of such a value come those that it
+    is made of: where two of these are equal, so is what an elementwise function makes of them.
     """
 
     def bears(moved: set[str]) -> bool:
         return not _wrong_rows(_nudged(script, point, cost, moved, rng), oracle, rng)
 
-    names = names & Evaluation(script, point, cost).read_back
-    return names if not names or bears(names) else {name for name in sorted(names)[:MOST_NAMES] if bears({name})}
+    read_back = Evaluation(script, point, cost).read_back
+    names = branches.operands & read_back
+    found = names if not names or bears(names) else {name for name in sorted(names)[:MOST_NAMES] if bears({name})}
+    sources = set().union(*(branches.made_of.get(name, ()) for name in branches.operands - found)) - found
+    return found | {name for name in sorted(sources)[:MOST_NAMES] if bears({name})}
 
 
 def _nudged(script: TracedScript, point: Point, cost: Cost, names: set[str], rng: np.random.Generator) -> Evaluation:
@@ -172,12 +179,14 @@ class Branches:
 
     Expressions of several branches are left out: a smooth function may be put together from them (softplus from a
     maximum and an absolute value), and freezing each by itself would break it exactly at their common tie. Their
-    lines are `doubtful_lines`. `edges` are the constants that the operands are compared with.
+    lines are `doubtful_lines`. `edges` are the constants that the operands are compared with; `made_of` says which
+    values an operand is computed from.
     """
 
     operands: set[str]
     doubtful_lines: set[int]
     edges: Edges
+    made_of: Mapping[str, Collection[str]]
 
 
 def find_branches(structure: Structure) -> Branches:
@@ -185,21 +194,23 @@ def find_branches(structure: Structure) -> Branches:
     signed = _signed(structure)
     counts = {name: _count(function, signed) for name, function in structure.functions.items()}
     found, doubtful, lines = set[str](), set(structure.aliases), set[int]()
-    for statement in _assignments(structure):
-        helpers = [name for part in ast.walk(statement.value) for name in counts if _calls(part, {name})]
-        count = _count(statement.value, signed) + sum(counts[name] for name in helpers)
+    for statement, value in _computed(structure):
+        helpers = [name for part in ast.walk(value) for name in counts if _calls(part, {name})]
+        count = _count(value, signed) + sum(counts[name] for name in helpers)
         if count == 1:
-            found |= reads(statement.value)
+            found |= reads(value)
         elif count:
-            doubtful |= reads(statement.value)
+            doubtful |= reads(value)
             lines.update(_lines(statement), *(_lines(structure.functions[name]) for name in helpers))
-    return Branches((found & _defined(structure)) - doubtful, lines, _edges(structure))
+    known = _defined(structure) - doubtful
+    made_of = {t: s.reads & known for s in structure.statements if s.function == "forward" for t in s.targets}
+    return Branches(found & known, lines, _edges(structure), made_of)
 
 
 def _edges(structure: Structure) -> Edges:
     """Return the constants that names are compared with, `v > 0.1` or `np.maximum(v, 0.1)`."""
     found: dict[str, list[float]] = defaultdict(list)
-    for part in (part for statement in _assignments(structure) for part in ast.walk(statement.value)):
+    for part in (part for _, value in _computed(structure) for part in ast.walk(value)):
         if isinstance(part, ast.Compare):
             operands = [part.left, *part.comparators]
         else:
@@ -233,11 +244,12 @@ def _defined(structure: Structure) -> set[str]:
     return {t for s in structure.statements if s.function == "forward" and not s.is_load for t in s.targets}
 
 
-def _assignments(structure: Structure) -> Iterator[ast.Assign]:
+def _computed(structure: Structure) -> Iterator[tuple[ast.stmt, ast.expr]]:
+    """Yield the statements of the forward pass and the loss that compute something, each with the expression."""
     functions = [structure.functions[name] for name in FORWARD_FUNCTIONS if name in structure.functions]
     for statement in walk_statements([node for function in functions for node in function.body]):
-        if isinstance(statement, ast.Assign) and not loads(statement):
-            yield statement
+        if isinstance(statement, ast.Assign | ast.Return) and statement.value is not None and not loads(statement):
+            yield statement, statement.value
 
 
 def _count(node: ast.AST, signed: set[str]) -> float:

@@ -40,16 +40,16 @@ class Listener:
     def loop_over(self) -> None:
         """A loop has ended."""
 
-    def tap(self, number: int, make: Callable[[], Any]) -> Any:
-        """One value is made."""
+    def tap(self, number: int, make: Callable[[], Any], into: Callable[[], Any] | None = None) -> Any:
+        """One value is made; of one that is written into something, `into` gives that and the piece of it."""
         return make()
 
     def taps(self, number: int, make: Callable[[], Any]) -> Any:
         """Several values are made at once."""
         return make()
 
-    def part(self, number: int, make: Callable[[], Any]) -> Any:
-        """What `+=` adds is made."""
+    def part(self, number: int, make: Callable[[], Any], into: Callable[[], Any] | None = None) -> Any:
+        """What `+=` adds is made; `into` gives what it is added to, twice."""
         return make()
 
     def whole(self, number: int, value: Any) -> Any:
@@ -150,7 +150,7 @@ class Values(Listener):
         self.names: Mapping[int, tuple[str, ...]] = woven.values
         self.seen: Counter[str] = Counter()
 
-    def tap(self, number: int, make: Callable[[], Any]) -> Any:
+    def tap(self, number: int, make: Callable[[], Any], into: Callable[[], Any] | None = None) -> Any:
         """As above."""
         value = make()
         return self.value(self.names[number][0], value) if number in self.names else value

@@ -55,7 +55,7 @@ class Noting(Values):
         self.start = "" if everything else "d_"
         self.given = given or {}
 
-    def tap(self, number: int, make: Callable[[], Any]) -> Any:
+    def tap(self, number: int, make: Callable[[], Any], into: Callable[[], Any] | None = None) -> Any:
         """As above."""
         return self._assigned(number, (super().tap(number, make),))[0]
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..reading.structure import FORWARD_FUNCTIONS
 from ..reading.types import Array, Key, is_float
+from .fitting import must_fit
 from .listen import Listener
 from .run import BUFFERS, Enough, Event, Frame, Overrides, Patch, Place, Run, Watch
 from .traced import TracedScript
@@ -100,10 +101,10 @@ class Reporter(Listener):
         if self._loops[-1]:
             self._loops[-1].pop()
 
-    def tap(self, number: int, make: Callable[[], Any]) -> Any:
-        """One value is made."""
+    def tap(self, number: int, make: Callable[[], Any], into: Callable[[], Any] | None = None) -> Any:
+        """One value is made, and must fit what it is written into: else the very line stops, and may be passed over."""
         site = self.sites[number]
-        value = self._made(site, 1, make)
+        value = self._made(site, 1, make, into)
         return self._report(site, 0, site.names[0] if site.names else "", value)
 
     def taps(self, number: int, make: Callable[[], Any]) -> Any:
@@ -143,14 +144,17 @@ class Reporter(Listener):
             if (node := node_of(buffer)) is not None:
                 self.run.values[key] = node
 
-    def _made(self, site: Site, count: int, make: Callable[[], Any]) -> Any:
+    def _made(self, site: Site, count: int, make: Callable[[], Any], into: Callable[[], Any] | None = None) -> Any:
         outer, self._current = self._current, site.number
         try:
             self._done[site.number] += 1
             if self.watched is not None and self.watched[:2] == (site.number, self._done[site.number] - 1):
                 self.watched[2](self._names(3))
             patch = self.patches.get(site.number) if self._back else None
-            return make() if patch is None else patch(self._names(3))
+            value = make() if patch is None else patch(self._names(3))
+            if into is not None:
+                must_fit(value, into, adds=site.kind == "part")
+            return value
         except Enough:
             raise
         except (Exception, SystemExit) as error:

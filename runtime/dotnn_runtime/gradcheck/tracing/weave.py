@@ -148,7 +148,8 @@ class Weaver:
             node.value = _call("taps", site, _thunk(node.value))
         elif len(node.targets) == 1:
             site = self._site(function, "assign", node, (ast.unparse(target),), (), node.value)
-            node.value = _call("tap", site, _thunk(node.value))
+            into = [_pair(target.value, target)] if isinstance(target, ast.Subscript) else []
+            node.value = _call("tap", site, _thunk(node.value), *into)
         else:  # h = c = x: c = x; h = c
             last, loaded = node.targets[-1], _loaded(node.targets[-1])
             single = [ast.copy_location(ast.Assign([last], node.value), node)]
@@ -159,7 +160,7 @@ class Weaver:
     def _augmented(self, function: str, node: ast.AugAssign) -> list[ast.stmt]:
         name = ast.unparse(node.target)
         site = self._site(function, "part", node, (name,))
-        node.value = _call("part", site, _thunk(node.value))
+        node.value = _call("part", site, _thunk(node.value), _pair(node.target, node.target))
         if not isinstance(node.target, ast.Name):
             return [node, *self._after(site, node)]
         return [node, _assign(name, _call("whole", site, _load(name)), node)]
@@ -234,6 +235,11 @@ def _filled_by(call: ast.Call) -> list[ast.expr]:
 def _loaded(target: ast.expr) -> ast.expr:
     """Return an expression that reads what another assigns."""
     return _load(target.id) if isinstance(target, ast.Name) else ast.parse(ast.unparse(target), mode="eval").body
+
+
+def _pair(owner: ast.expr, piece: ast.expr) -> ast.expr:
+    """Return what gives an array that is written into, and the piece of it."""
+    return _thunk(ast.Tuple([_loaded(owner), _loaded(piece)], ast.Load()))
 
 
 def _viewed(base: ast.expr) -> list[ast.expr]:

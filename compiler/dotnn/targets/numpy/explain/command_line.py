@@ -12,6 +12,7 @@ from dotnn.ir.graph import Graph
 from dotnn.model.model import Model
 from dotnn.model.raw import keys_of_predictions, raw_declarations
 from dotnn.targets.numpy.explain import generation
+from dotnn.targets.numpy.explain.generation import SAME_NETWORK, reading
 from dotnn.targets.numpy.explain.reading import column
 
 CHECK = "Compare every gradient with a complex-step derivative in a random direction (Squire and Trapp 1998)."
@@ -20,7 +21,11 @@ if __name__ == "__main__":
     signal.signal(getattr(signal, "SIGPIPE", signal.SIGTERM), signal.SIG_DFL)  # end quietly in a closed pipe
     main()
 """
-MODULES = {"argparse", "signal"}
+MODULES = {"argparse", "signal", "zipfile"}
+PARSED = "parser.parse_args()"
+FILE = "options.files[1]"
+ROOM = 76
+"""How long the weights and the inputs may be where one line reads both."""
 
 
 class CommandLine:
@@ -86,27 +91,32 @@ class CommandLine:
     def _main(self) -> Iterator[tree.Stmt]:
         yield from self._options()
         if self.missing:
+            yield tree.assign("options", PARSED)
             refused = tree.Do('parser.error("the spec has no data: name an .npz file with --data")')
             yield tree.If('options.command == "train" and options.data is None', (refused,))
-        yield tree.If('options.command == "check"', (tree.Do("raise SystemExit(0 if check() else 1)"),))
+        options = "options" if self.missing else f"(options := {PARSED})"
+        yield tree.If(f'{options}.command == "check"', (tree.Do("raise SystemExit(0 if check() else 1)"),))
         yield tree.If('options.command == "predict"', tuple(self._predict()), self._generate(tuple(self._train())))
 
-    def _options(self) -> Iterator[tree.Stmt]:
+    @property
+    def given(self) -> str:
+        """What is given to `predict` beside the weights."""
         what = self.table.entry.file if self.table else "an .npz file"
         source = self.model.data.source if self.model.data else None
         if source is not None and source.formats and len(self.raw) == 1:
             what = source.reader(next(iter(self.raw))).file
+        return f"{what} with the inputs"
+
+    def _options(self) -> Iterator[tree.Stmt]:
         yield tree.assign(
             "parser",
             "argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)",
         )
         more = generation.options(self.model)
-        of = "predict and generate" if more else "predict"
-        given = f"for predict: {what} with the inputs" + "; for generate: the prompt" * bool(more)
+        given = f"what --save wrote, and {self.given}{', or a prompt' * bool(more)}"
         arguments = [
             f'"command", choices={literal(["train", "predict", *(["generate"] if more else []), "check"])}',
-            f'"weights", nargs="?", help="for {of}: what train --save wrote"',
-            f'"inputs", nargs="?", help={literal(given)}',
+            f'"files", nargs="*", help={literal(given)}',
             *self._data_option(),
             '"--epochs", type=int, default=EPOCHS',
             '"--seed", type=int, default=SEED',
@@ -114,7 +124,6 @@ class CommandLine:
             *more,
         ]
         yield from (tree.Do(f"parser.add_argument({words})") for words in arguments)
-        yield tree.assign("options", "parser.parse_args()")
 
     def _data_option(self) -> list[str]:
         if not self._reads_file():
@@ -136,25 +145,37 @@ class CommandLine:
         return (tree.If('options.command == "generate"', generation.CALLED, otherwise),)
 
     def _predict(self) -> Iterator[tree.Stmt]:
-        params, inputs, scaling = "dict(np.load(options.weights))", "np.load(options.inputs)", ""
+        read: list[tree.Stmt] = [
+            tree.assign("weights", "np.load(options.files[0])"),
+            tree.assign("inputs", self._inputs()),
+        ]
+        both = f"np.load(options.files[0]), {self._inputs()}"
+        if len(both) <= ROOM:
+            read = [tree.Assign(("weights", "inputs"), both)]
+        read.append(tree.Do(SAME_NETWORK))
+        params, scaling = "dict(weights)", ""
+        if self.fitted:
+            read.append(tree.assign("params", params))
+            kept = '{n: {k: params.pop(f"{n}.{k}") for k in keys} for n, keys in FITTED.items()}'
+            read.append(tree.assign("scaling", kept))
+            params, scaling = "params", ", scaling"
+        yield reading(read, f"predict takes what train --save wrote, and {self.given}")
+        outputs = f"predict({params}, inputs{scaling}).items()"
+        yield tree.Do(f'print(*(f"{{name}}\\n{{value}}" for name, value in {outputs}), sep="\\n")')
+
+    def _inputs(self) -> str:
+        """Return the expression of the inputs of a prediction."""
         if self.table:
-            inputs = self._columns(self.table.entry.function)
-            inputs = f"in_windows({inputs})" if self.table.windows else inputs
+            columns = self._columns(self.table.entry.function)
+            return f"in_windows({columns})" if self.table.windows else columns
         source = self.model.data.source if self.model.data else None
-        if source is not None and source.entry.converted:
-            keys = {name: key for name, (key,) in source.fields.items() if name in self.raw}
-            inputs = table({name: f"np.load(options.inputs)[{literal(key)}]" for name, key in keys.items()})
         if source is not None and source.formats and len(self.raw) == 1:
             (name,) = self.raw
-            read = str(source.reader(name).plain).replace("{path}", "options.inputs")
-            inputs = table({name: read})
-        if self.fitted:
-            yield tree.assign("params", params)
-            kept = '{n: {k: params.pop(f"{n}.{k}") for k in keys} for n, keys in FITTED.items()}'
-            yield tree.assign("scaling", kept)
-            params, scaling = "params", ", scaling"
-        yield tree.assign("outputs", f"predict({params}, {inputs}{scaling})")
-        yield tree.Do('print(*(f"{name}\\n{value}" for name, value in outputs.items()), sep="\\n")')
+            return table({name: str(source.reader(name).plain).replace("{path}", FILE)})
+        if source is not None and source.entry.converted:
+            keys = {name: key for name, (key,) in source.fields.items() if name in self.raw}
+            return table({name: f"np.load({FILE})[{literal(key)}]" for name, key in keys.items()})
+        return f"{{n: np.load({FILE})[n] for n in INPUTS}}"
 
     def _columns(self, read: str) -> str:
         """Return the expression of the inputs, read from a table; texts are made numbers where they are cast."""
@@ -164,19 +185,19 @@ class CommandLine:
         plain = plain and self.table.numbers("") == "" and not keys
         if self.table.entry.numbered:
             own = f"pathlib.Path(__file__).parent / {literal(self.table.path)}"
-            cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"], like={own})' for name in self.raw}
+            cells = {name: f'{read}({FILE}, INPUT_COLUMNS["{name}"], like={own})' for name in self.raw}
             return table({name: column(text, *self.raw[name], self.table) for name, text in cells.items()})
         if plain:
-            return f"{{n: {read}(options.inputs, INPUT_COLUMNS[n]) for n in INPUT_COLUMNS}}"
+            return f"{{n: {read}({FILE}, INPUT_COLUMNS[n]) for n in INPUT_COLUMNS}}"
         raw = {**self.raw, **keys}
-        cells = {name: f'{read}(options.inputs, INPUT_COLUMNS["{name}"])' for name in raw}
+        cells = {name: f'{read}({FILE}, INPUT_COLUMNS["{name}"])' for name in raw}
         return table({name: column(text, *raw[name], self.table) for name, text in cells.items()})
 
     def _train(self) -> Iterator[tree.Stmt]:
         examples = "load_data(options.data), " if self._reads_file() else ""
         trained = f"train({examples}epochs=options.epochs, seed=options.seed)"
         yield tree.Assign(("params", "history"), trained)
-        yield tree.Do('print(*(f"{key} {value:.6g}" for key, value in history[-1].items()))')
+        yield tree.Do('print(*(f"{key} {value:.6g}" for record in history[-1:] for key, value in record.items()))')
         yield tree.If("options.save", tuple(self._save()))
 
     def _save(self) -> Iterator[tree.Stmt]:
@@ -184,6 +205,8 @@ class CommandLine:
             flat = '{f"{n}.{k}": a for n, s in history.scaling.items() for k, a in s.items()}'
             yield tree.assign("fitted", flat)
         yield tree.Do(f"np.savez(options.save, **params{', **fitted' * self.fitted})")
+        named = tree.assign("file.comment", 'f"model {MODEL}".encode()')
+        yield tree.For('with zipfile.ZipFile(options.save.removesuffix(".npz") + ".npz", "a") as file', (named,))
 
 
 def drawn(kind: str, shape: tuple[int, ...]) -> str:

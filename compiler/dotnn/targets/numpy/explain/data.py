@@ -37,12 +37,14 @@ NO_DATA = "the spec has no data: pass them to train, or name a file with --data"
 class DataWriter:
     """Writes what a script does with data."""
 
-    def __init__(self, model: Model, spec: SpecText, *, by_rows: bool = False) -> None:
-        self.model, self.spec, self.by_rows = model, spec, by_rows
+    def __init__(
+        self, model: Model, spec: SpecText, labels: dict[str, list[str]] | None, *, by_rows: bool = False
+    ) -> None:
+        self.model, self.spec, self.labels, self.by_rows = model, spec, labels, by_rows
         self.data = model.data or Data()
         self.chains = chains(model)
         self.raw = raw_declarations(model)
-        self.texts = told_by_data(model)
+        self.texts = told_by_data(model, labels)
         self.parts = PartsWriter(model)
 
     def items(self) -> list[tree.Item]:
@@ -104,7 +106,7 @@ class DataWriter:
         files = (source, *self.data.files.values())
         singles = {module for file in files for name in file.formats for module in file.reader(name).modules}
         packed = {"gzip"} if source.entry.table and source.path.endswith(".gz") else set()
-        return {"pathlib", *source.entry.modules, *packed, *singles}
+        return {*source.entry.modules, *packed, *singles}
 
     # ------------------------------------------------------------------------------------------------------- load
 
@@ -123,7 +125,7 @@ class DataWriter:
 
     def _from_zero(self, body: tuple[tree.Stmt, ...]) -> tuple[tree.Stmt, ...]:
         """Return the statements that read arrays, with those that count their classes from 0 where files do from 1."""
-        names = classes_from_one(self.model)
+        names = classes_from_one(self.model, self.labels)
         if not names:
             return body
         *before, last = body
@@ -149,7 +151,7 @@ class DataWriter:
             return
         if source.entry.converted:
             yield tree.Note(source.command(self.model))
-        own = f"path or pathlib.Path(__file__).parent / {literal(source.file)}"
+        own = f"path or os.path.join(os.path.dirname(__file__), {literal(source.file)})"
         if source.entry.table:
             yield tree.assign("path", own)
             read = f"{source.entry.function}(path, {{}})"

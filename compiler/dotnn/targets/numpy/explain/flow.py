@@ -61,6 +61,7 @@ class Flow:
         self.home_back: dict[int, Call] = {}
         self.of_loss = {v.id for node in graph.phase("loss", "state") for v in node.outs}
         self.again = _again(graph)
+        self.read = {v.id for node in graph.all_nodes() for v in node.ins} | {v.id for v in graph.results()}
         self.inside_out = list(root.inside_out())
         for call in self.inside_out:
             self._forward(call)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dotnn.codegen import tree
 from dotnn.codegen.lines import literal, table
 from dotnn.ir.graph import Graph
@@ -12,10 +14,23 @@ JOINED = {
     "char": '"".join(known[i] for i in found)',
     "word": 're.sub(r" (?=[^\\w\\s(])|(?<=[(’\'-]) ", "", " ".join(known[i] for i in found))',
 }
+SAME_NETWORK = 'assert weights.zip.comment in (b"", f"model {MODEL}".encode()), "the weights of another network"'
+"""Weights that name a network name this one; those of numpy.savez name none."""
+
+
+def reading(body: Sequence[tree.Stmt], needed: str) -> tree.Stmt:
+    """Return what reads the files of the command line; whatever is wrong with them is said behind what is `needed`."""
+    refused = tree.Do(f'parser.error(f"{needed}: {{error}}")')
+    return tree.Try(tuple(body), "Exception as error", (refused,))
+
+
 CALLED = (
-    tree.assign("params", "dict(np.load(options.weights))"),
+    reading(
+        (tree.Assign(("weights", "prompt"), "np.load(options.files[0]), options.files[1]"), tree.Do(SAME_NETWORK)),
+        "generate takes what train --save wrote, and a prompt",
+    ),
     tree.assign("drawn", '{n: getattr(options, n) for n in ("length", "temperature", "top_k", "seed")}'),
-    tree.Do("print(generate(params, options.inputs, **drawn))"),
+    tree.Do("print(generate(dict(weights), prompt, **drawn))"),
 )
 
 

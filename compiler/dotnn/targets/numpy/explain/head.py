@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from dotnn.codegen import data as shared
 from dotnn.codegen.lines import literal
 from dotnn.codegen.tables import ZERO_GRADIENTS, decayed, named_tables
+from dotnn.codegen.threads import one_thread_pays
 from dotnn.codegen.wrap import wrapped
 from dotnn.ir.graph import Graph
 from dotnn.model.identity import network_identity
@@ -18,6 +20,12 @@ from dotnn.targets.numpy.explain.initial import shapes_are_read
 from dotnn.targets.numpy.explain.prose import prose
 
 THREADS = 'os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # small matrix products are slower on several threads'
+
+
+def imported(model: Model, body: str, known: set[str], more: Iterable[str] = ()) -> list[str]:
+    """Return the standard modules of a script: those that are `known`, and of `more` those that its `body` names."""
+    named = {name for name in ("math", "os", "pathlib", *more) if re.search(rf"(?<![\w.\"]){name}\.", body)}
+    return sorted(known | named | ({"os"} if one_thread_pays(model) else set()))
 
 
 def script_head(model: Model, graph: Graph, modules: Sequence[str], zeros: tuple[str, ...] | None = None) -> str:
@@ -40,8 +48,9 @@ def script_head(model: Model, graph: Graph, modules: Sequence[str], zeros: tuple
         '"""',
         *(f"import {module}" for module in modules),
         "",
+        *([THREADS] if one_thread_pays(model) else []),
+        "import numpy as np",
     ]
-    lines += [THREADS, "import numpy as np"] if "os" in modules else ["import numpy as np"]
     return prose([*lines, "", *_constants(model, graph, zeros)])
 
 
@@ -63,4 +72,4 @@ def _constants(model: Model, graph: Graph, zeros: tuple[str, ...] | None) -> Ite
         yield f"ACCUMULATE = {train.setting('accumulate')}  # so many batches make an update"
     every = "  # batch size 0: all examples at once" if train.batch == 0 else ""
     yield f"EPOCHS, BATCH_SIZE, SEED = {train.epochs}, {train.batch}, {train.seed}{every}"
-    yield f'MODEL = "{network_identity(model)}"  # dotnn finds it in weights.npz, and refuses those of another network'
+    yield f'MODEL = "{network_identity(model)}"  # weights.npz names it: those of another network are refused'

@@ -52,8 +52,10 @@ class Loops(Statements):
         return [*before, loop_itself, *self._last(node, loop)]
 
     def _last(self, node: Node, loop: Loop) -> list[tree.Stmt]:
-        """Return what names the last states, and what is a gradient of several parameters."""
-        last = zip(loop.outputs(node.outs)[1], loop.final, strict=True)
+        """Return what names the last states that are read, and what is a gradient of several parameters."""
+        last = [
+            pair for pair in zip(loop.outputs(node.outs)[1], loop.final, strict=True) if pair[0].id in self.flow.read
+        ]
         named = [tree.assign(self._target(out), self.name(v)) for out, v in last if out.id not in self.alias]
         texts = [self.targets[out.id] for out in node.outs if out.id in self.targets]
         return [*named, *(tree.assign(other, first) for first, *others in texts for other in others)]

@@ -15,13 +15,12 @@ from dotnn.codegen.lines import table
 from dotnn.codegen.printer import Mark, print_module
 from dotnn.codegen.sections import Section
 from dotnn.codegen.site import Site
-from dotnn.codegen.threads import one_thread_pays
 from dotnn.codegen.wrap import WIDTH, wrapped
 from dotnn.targets.base import Draft
 from dotnn.targets.numpy.explain.command_line import MODULES, CommandLine
 from dotnn.targets.numpy.explain.data import DataWriter
 from dotnn.targets.numpy.explain.generation import generation
-from dotnn.targets.numpy.explain.head import script_head
+from dotnn.targets.numpy.explain.head import imported, script_head
 from dotnn.targets.numpy.explain.initial import init_params, shapes_are_read
 from dotnn.targets.numpy.explain.network import Network, NetworkWriter
 from dotnn.targets.numpy.explain.prose import prose
@@ -72,7 +71,7 @@ def explain_script(draft: Draft) -> Explained:
 class _Script:
     def __init__(self, draft: Draft) -> None:
         self.model, self.graph, self.facts, self.values = draft.model, draft.graph, draft.facts, draft.values
-        self.large = draft.large
+        self.large, self.labels = draft.large, draft.labels
 
     def run(self) -> Explained:
         writer = NetworkWriter(self.model, self.graph)
@@ -85,7 +84,7 @@ class _Script:
         size = chunk(self.graph) if by_rows and not self.graph.samples else 0
         trained = Trained(section, self.graph, network, writer.spec, size)
         training = TrainingWriter(self.model, [trained])
-        data = DataWriter(self.model, writer.spec, by_rows=by_rows)
+        data = DataWriter(self.model, writer.spec, self.labels, by_rows=by_rows)
         command_line = CommandLine(self.model, self.graph)
         formulas = self._formulas([*network.parts, *network.functions, *([renewal] if renewal else [])])
         state: list[tree.Item] = [renewal, tree.Prose(TRAINING_PASS.strip("\n"))] if renewal else []
@@ -113,8 +112,7 @@ class _Script:
         ]
         body, _ = print_module(tree.Module("", parts))
         modules = MODULES | training.modules() | paste.standard_modules([*formulas, *helpers, *changing])
-        modules |= {name for name in ("math", "pathlib", *data.modules()) if re.search(rf"(?<![\w.\"]){name}\.", body)}
-        head = script_head(self.model, self.graph, sorted(modules | ({"os"} if one_thread_pays(self.model) else set())))
+        head = script_head(self.model, self.graph, imported(self.model, body, modules, data.modules()))
         text, marks = print_module(tree.Module(head, parts))
         first = head_lines({**origin(self.model), **self.facts}, text)
         moved = tuple(replace(mark, line=mark.line + len(first)) for mark in marks)

@@ -18,7 +18,6 @@ from dotnn.codegen.heading import head_lines, origin
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.printer import print_module
 from dotnn.codegen.sections import Section, sections_of
-from dotnn.codegen.threads import one_thread_pays
 from dotnn.codegen.training import init_helpers
 from dotnn.codegen.wrap import wrapped
 from dotnn.targets.base import Draft
@@ -26,7 +25,7 @@ from dotnn.targets.numpy.explain.command_line import MODULES, CommandLine
 from dotnn.targets.numpy.explain.data import DataWriter
 from dotnn.targets.numpy.explain.figures import Figures
 from dotnn.targets.numpy.explain.functions import Library
-from dotnn.targets.numpy.explain.head import script_head
+from dotnn.targets.numpy.explain.head import imported, script_head
 from dotnn.targets.numpy.explain.initial import init_params
 from dotnn.targets.numpy.explain.network import NetworkWriter
 from dotnn.targets.numpy.explain.script import PART, Explained, pasted
@@ -80,7 +79,8 @@ class _Script:
 
     def run(self) -> Explained:
         spec = SpecText(self.model)
-        data, command_line = DataWriter(self.model, spec), CommandLine(self.model, self.draft.graph)
+        data = DataWriter(self.model, spec, self.draft.labels)
+        command_line = CommandLine(self.model, self.draft.graph)
         network = [f for part in self.parts for f in self._network(part)]
         formulas = self._formulas(network)
         helpers = paste.needed(self.training.helpers())
@@ -103,11 +103,9 @@ class _Script:
             *command_line.items()[1:],
         ]
         body, _ = print_module(tree.Module("", items))
-        modules = MODULES | data.modules() | paste.standard_modules([*formulas, *helpers])
+        modules = MODULES | paste.standard_modules([*formulas, *helpers])
         modules |= self.training.modules()
-        modules |= {name for name in ("math", "pathlib") if re.search(rf"(?<![\w.\"]){name}\.", body)}
-        modules |= {"os"} if one_thread_pays(self.model) else set()
-        text, marks = print_module(tree.Module(self._head(sorted(modules)), items))
+        text, marks = print_module(tree.Module(self._head(imported(self.model, body, modules, data.modules())), items))
         first = head_lines({**origin(self.model), **self.draft.facts}, text)
         moved = tuple(replace(mark, line=mark.line + len(first)) for mark in marks)
         return Explained("\n".join([*first, text]), moved, {})
@@ -130,16 +128,16 @@ class _Script:
         yield from part.functions
         hands = part.section.model.hands
         more = f", and to {' and '.join(h.of for h in hands)}" if hands else ""
-        yield tree.Prose(LOSS_AND_GRADS.strip("\n").format(name=part.section.name, more=more))
+        yield tree.Prose(common.fitted(LOSS_AND_GRADS.format(name=part.section.name, more=more)))
         if part.renews:
-            yield tree.Prose(TRAINING_PASS.strip("\n").format(name=part.section.name))
+            yield tree.Prose(common.fitted(TRAINING_PASS.format(name=part.section.name)))
 
     def _dispatch(self) -> Iterator[tree.Item]:
         functions = ("forward", "total_loss", "backward")
         made = {s.name: f"({', '.join(map(s.names.own, functions))})" for s in self.sections}
         first = literal(self.parts[0].section.name)
         yield tree.Prose("\n".join(wrapped(f"SECTIONS = {table(made)}")))
-        yield tree.Prose(OF_SECTIONS.strip("\n").format(first=first))
+        yield tree.Prose(common.fitted(OF_SECTIONS.format(first=first)))
 
     def _defined(self) -> list[str]:
         return [*dict.fromkeys(text for p in self.parts for text in defined(p.section.model, p.graph))]

@@ -20,7 +20,7 @@ def loss_and_grads_{name}(params, batch, *, training=True, rng=None, d_loss=1.0)
 '''
 TRAINING_PASS = '''
 def training_pass_{name}(params, batch, rng=None):
-    """Return the loss and its gradient, as `loss_and_grads_{name}` does, and renew the state in `params`."""
+    """Return the loss of {name} and its gradient, and renew the state in `params`."""
     outputs, cache = forward_{name}(params, batch, training=True, rng=rng)
     loss, grads = total_loss_{name}(params, batch, cache), backward_{name}(params, batch, cache)
     renew_state_{name}(params, cache)

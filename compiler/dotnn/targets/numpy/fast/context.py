@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable
 from typing import Any
 
 from dotnn.codegen import optimizer
@@ -44,9 +42,9 @@ def context(model: Model, graph: Graph, plan: Plan, prediction: Plan) -> dict[st
     blocked = len(update.passes) > 3 or bool(update.scratch)
     return {
         "examples": [f'"{name}": {expression},' for name, expression in plan.examples.items()],
-        "setup": [*all_on_the_page(plan.setup, INDENT)],
+        "setup": all_on_the_page(plan.setup, INDENT),
         "takes": [f'take(arrays["{name}"], chosen, 0, batch["{name}"], "clip")' for name in plan.examples],
-        "step": [*all_on_the_page(plan.step, STEP)],
+        "step": all_on_the_page(plan.step, STEP),
         "functions": _functions(plan.functions | {"take"}),
         "loss": graph.loss.name,
         "dtype": "next(iter(params.values())).dtype" if model.params else "np.dtype(float)",
@@ -55,7 +53,6 @@ def context(model: Model, graph: Graph, plan: Plan, prediction: Plan) -> dict[st
         "prediction": _prediction(graph, prediction),
         "update_functions": _functions(update.functions),
         "blocked": blocked,
-        "blocked_passes": [_sliced(line, update.scratch) for line in update.passes],
         "state": optimizer.entries(model.train, {slot: optimizer.fresh(start) for slot, start in slots.items()}),
         "averaged": _is_mean(model),
     }
@@ -77,10 +74,10 @@ def _prediction(graph: Graph, plan: Plan) -> dict[str, Any]:
     return {
         "chunk": chunk,
         "arrays": [f'"{name}": {array},' for name, array in arrays.items()],
-        "setup": [*all_on_the_page(plan.setup, INDENT)],
+        "setup": all_on_the_page(plan.setup, INDENT),
         "functions": _functions(plan.functions | {"copyto"}),
         "copies": [f'copyto(batch["{name}"], examples["{name}"])' for name in plan.examples],
-        "step": [*all_on_the_page(plan.step, STEP)],
+        "step": all_on_the_page(plan.step, STEP),
         "results": wrapped("return {", [f'"{n}": {e}' for n, e in plan.results.items()], "}", room=STEP),
     }
 
@@ -101,12 +98,6 @@ def _functions(names: set[str]) -> list[str]:
     ordered = sorted(names)
     single = f"{', '.join(ordered)} = {', '.join(f'np.{n}' for n in ordered)}"
     return [single] if len(single) <= WIDTH - INDENT else [f"{n} = np.{n}" for n in ordered]
-
-
-def _sliced(line: str, scratch: Iterable[str]) -> str:
-    """Return a pass with its scratch arrays cut to the block."""
-    names = "|".join(scratch)
-    return re.sub(rf"\b({names})\b", r"\1_", line) if names else line
 
 
 def describe_schedule(draft: Draft) -> str:

@@ -1,5 +1,5 @@
-"""Writing the step as the placement has it. `kernels` has how an op is written here; an op without a kernel is written
-in its explain form, through views with the batch in front."""
+"""Writing the step as the placement has it. `kernels` has how an op is written here; a line that is neither
+that nor a formula is written in its explain form, through views with the batch in front."""
 
 from __future__ import annotations
 
@@ -289,8 +289,7 @@ class FastEmitter(PlanWriter):
         for value in summed:
             self.run(f"copyto({self.rows(value)}, 0)")
         for line in loop_steps(node, loop, self.rows, "{}[...]", STEP):
-            for part in line.split("\n"):
-                self.run(part)
+            self.run(line)
         for value, last in zip(final, loop.final, strict=True):
             self.run(f"copyto({self.rows(value)}, {last.name})")
 

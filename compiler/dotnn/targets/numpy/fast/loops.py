@@ -6,13 +6,13 @@ the set-up, and handed to the loop as tuples. Everything else lives in arrays th
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dotnn.codegen.lines import commented, indented, with_comment
-from dotnn.codegen.wrap import INDENT, WIDTH
+from dotnn.codegen.lines import commented, in_column, indented
+from dotnn.codegen.wrap import INDENT
+from dotnn.ir.expr import Expr
 from dotnn.ir.node import Node, Value
 from dotnn.passes.reverse import whole_name
 from dotnn.targets.numpy.fast.arrays import like, new_array
@@ -20,7 +20,7 @@ from dotnn.targets.numpy.fast.kernels import kernel_in_loop
 from dotnn.targets.numpy.fast.placement.places import StepPlace
 from dotnn.targets.numpy.fast.placement.sequences import is_row
 from dotnn.targets.numpy.fast.placement.steps import LoopPlacement
-from dotnn.targets.numpy.fast.plan import STEP, WORD
+from dotnn.targets.numpy.fast.plan import STEP, WORD, WriteSlope
 
 if TYPE_CHECKING:
     from dotnn.targets.numpy.fast.emitter import FastEmitter
@@ -54,8 +54,7 @@ class LoopWriter:
         self._carry()
         self._stage()
         for line in (*self.before, *self._loop_lines()):
-            for part in line.split("\n"):
-                self.e.run(part)
+            self.e.run(line)
         self._finish()
 
     def _start(self) -> None:
@@ -123,9 +122,7 @@ class LoopWriter:
         if any(n.rule.uses_step(n) and not n.rule.alias for n in self.loop.nodes):
             target, whole = f"step, ({target})", zipped([self.loop.order(), whole])
         head, way = f"for {target} in {whole}:", DIRECTIONS[self.node.phase == "backward"]
-        short = len(head) < WIDTH - STEP
-        lines = [with_comment(head, way, STEP)] if short else [f"# {way}", *_wrapped_head(target, whole)]
-        return lines + indented(self.lines)
+        return [*in_column(head, way, STEP), *indented(self.lines)]
 
     def _tuples(self, wholes: Sequence[str], back: str) -> str:
         """Return a name for the pieces of every step, taken out of their arrays once."""
@@ -224,25 +221,23 @@ class LoopWriter:
         """Append a statement to the body of the loop."""
         self.lines += commented(line, comment, STEP + INDENT)
 
-    def slope(self, value: Value, *lines: str, dtype: str = "dtype") -> str:
-        """Return the name of f'(z), computed by `lines` from the value `{a}` into the array `{slope}`.
+    def slope(self, value: Value, formula: Expr, write: WriteSlope, dtype: str) -> str:
+        """Return the name of a slope, a formula of a value, "" where it is not there for all steps already.
 
-        Where a step is small, it is computed for all steps at once, before the loop.
+        Where a step is small, it is computed before the loop.
         """
         place = self.placed.place(value)
-        if place.piece is not None and value.id in self.body.sequences and value.type.example[0] <= SMALL:
-            dims = (self.loop.steps, *like(value))
-            whole, _ = self.e.workspace(f"{whole_name(value)}_slopes", dims, ("slopes", value.id, dtype), dtype=dtype)
-            all_steps = self.e.bind(f"{whole_name(value)}_all", self.e.piece(place.piece))
-            new = [line.format(a=all_steps, slope=whole) for line in lines]
-            self.before += [line for line in new if line not in self.before]
-            name = self.e.step_name(f"{value.name}_slope", (value.id, whole))
-            self.pieces[name] = whole
-            return name
-        slope = self.e.scratch("slope", *value.type.example, "size", dtype=dtype)
-        for line in lines:
-            self.run(line.format(a=self.name(value), slope=slope))
-        return slope
+        if place.piece is None or value.id not in self.body.sequences or value.type.example[0] > SMALL:
+            return ""
+        dims = (self.loop.steps, *like(value))
+        whole, written = self.e.workspace(
+            f"{whole_name(value)}_slopes", dims, ("slopes", value.id, formula), dtype=dtype
+        )
+        if not written:
+            self.before += write(self.e.bind(f"{whole_name(value)}_all", self.e.piece(place.piece)), whole, dims)
+        name = self.e.step_name(f"{value.name}_slope", (value.id, whole))
+        self.pieces[name] = whole
+        return name
 
     def scratch_like(self, hint: str, value: Value, dtype: str = "dtype") -> str:
         """Return the name of a scratch array for a value of the step."""
@@ -265,17 +260,3 @@ def _batch_first(value: Value) -> str:
 def zipped(wholes: Sequence[str]) -> str:
     """Return what goes through arrays of as many steps side by side."""
     return f"zip({', '.join(wholes)}, strict=True)"
-
-
-def _wrapped_head(target: str, whole: str) -> list[str]:
-    """Return the head of a loop over tuples of many arrays, on several lines."""
-    called, opened, inside = f") in {whole}:".partition("(")
-    outside = called.replace(" ", "\0") + opened  # may not be broken: it stands in no parentheses
-
-    def broken(end: str) -> list[str]:
-        text = f"for ({target}{outside}{end}"
-        return textwrap.wrap(text, WIDTH - STEP, subsequent_indent=" " * 8, break_long_words=False)
-
-    whole_end = broken(inside.replace(" ", "\0"))
-    lines = whole_end if max(map(len, whole_end)) <= WIDTH - STEP else broken(inside)
-    return [line.replace("\0", " ") for line in lines]

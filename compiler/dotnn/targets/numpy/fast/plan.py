@@ -12,6 +12,7 @@ from pathlib import Path
 from dotnn.codegen.hygiene import unmarked
 from dotnn.codegen.lines import commented
 from dotnn.codegen.wrap import INDENT
+from dotnn.ir.expr import Expr
 from dotnn.ir.node import Value
 from dotnn.library.ops import OPS
 from dotnn.passes.name import reserved
@@ -22,6 +23,9 @@ WORD = re.compile(r"[^\W\d]\w*")
 CALL = re.compile(rf"(?<![\w.])({'|'.join(FUNCTIONS)})(?:\.reduce)?\(")
 STEP = 2 * INDENT
 """How far to the right the statements of a step stand."""
+
+WriteSlope = Callable[[str, str, Sequence[int | str]], list[str]]
+"""(array of a value, array of a slope, their dimensions) -> the lines that compute it"""
 
 
 @dataclass
@@ -144,6 +148,10 @@ class PlanWriter:
         """Whether a value's array is held with the examples first."""
         raise NotImplementedError
 
+    def slope(self, value: Value, formula: Expr, write: WriteSlope, dtype: str) -> str:
+        """Return the name of a slope, a formula of a value, "" where it is not there already: outside of loops."""
+        return ""
+
     def scratch_like(self, hint: str, value: Value, dtype: str = "dtype") -> str:
         """Return the name of a scratch array that lies as a value does."""
         if not self.by_rows(value):
@@ -165,13 +173,6 @@ class PlanWriter:
         name, number = hint, 2
         while self.plan.examples.setdefault(unmarked(name), expression) != expression:
             name, number = f"{hint}_{number}", number + 1
-        return name
-
-    def slope(self, value: Value, *lines: str, dtype: str = "dtype") -> str:
-        """Return the name of f'(z), computed by `lines` from the value `{a}` into the array `{slope}`."""
-        name = self.scratch_like(f"{value.name}_slope", value, dtype=dtype)
-        for line in lines:
-            self.run(line.format(a=value.name, slope=name))
         return name
 
     def free_name(self, hint: str) -> str:

@@ -15,38 +15,27 @@ from dotnn.ir.definition import HELPERS
 from dotnn.ir.expr import (
     DIALECTS,
     Binary,
-    Call,
     Equation,
     Expr,
     Name,
     Number,
-    Unary,
     map_children,
     number,
     reads,
     spell,
     substitute,
-    ufunc,
     walk,
 )
 from dotnn.model.model import Train
-
-OPERATIONS = {"+": "add", "-": "subtract", "**": "power"}
-COMPARISONS = {
-    "<": "less",
-    "<=": "less_equal",
-    ">": "greater",
-    ">=": "greater_equal",
-    "==": "equal",
-    "!=": "not_equal",
-}
+from dotnn.targets.numpy.fast.formula import FormulaWriter
 
 
 @dataclass
 class UpdatePlan:
     """The finished lines: numbers and arrays made once, numbers computed at every update, passes over the arrays.
 
-    `scratch` are the arrays for what is needed on the way, each with its type.
+    `scratch` are the arrays for what is needed on the way, each with its type; passes call them by their names and
+    `of_block`, where they are cut to the block that is passed over.
     """
 
     constants: list[str] = field(default_factory=list)
@@ -56,6 +45,7 @@ class UpdatePlan:
     scratch: dict[str, str] = field(default_factory=dict)
     counts: bool = False
     d_loss: str = "1.0"
+    of_block: str = ""
     functions: set[str] = field(default_factory=set)
 
 
@@ -74,7 +64,7 @@ def plan_update(train: Train) -> UpdatePlan:
     numbers = optimizer.arguments(train)
     changing = {"t", *optimizer.run_lengths(train), *(["lr"] if train.schedule else [])}
     arrays = ["w", "g", *optimizer.slots(train), *(["rates"] if train.setting("rates") else [])]
-    plan = UpdatePlan(arrays=arrays, d_loss=str(numbers["lr"]) if folded else "1.0")
+    plan = UpdatePlan(arrays=arrays, d_loss=str(numbers["lr"]) if folded else "1.0", of_block="_")
     return _UpdateCompiler(plan, numbers, changing, folded or lines).run()
 
 
@@ -105,10 +95,10 @@ class _UpdateCompiler:
         self, plan: UpdatePlan, values: dict[str, float], changing: set[str], lines: Sequence[Equation]
     ) -> None:
         self.plan, self.values, self.changing, self.lines = plan, values, changing, lines
-        self.arrays = {*self.plan.arrays}
         self.inlined: dict[str, Expr] = {}
         self.made: dict[Expr, str] = {}
-        self.depth = 0
+        arrays = {name: name for name in plan.arrays}
+        self.writer = FormulaWriter(arrays, plan.passes.append, self.number, self.scratch, self.word, HELPERS)
 
     def run(self) -> UpdatePlan:
         for index, line in enumerate(self.lines):
@@ -117,14 +107,12 @@ class _UpdateCompiler:
                 self.inlined[line.target] = value  # m_hat and the like: written where they are used
                 continue
             target = line.target if line.target in self.plan.arrays else self.kept(line.target)
-            self.assign(target, value)
-        text = " ".join(self.plan.passes)
-        self.plan.scratch = {name: dtype for name, dtype in self.plan.scratch.items() if name in text}
+            self.writer.write(self.gathered(value), target)
         return self.plan
 
     def may_wait(self, index: int, name: str, value: Expr) -> bool:
         """Whether a value may be written where it is used: it is a number, or used once and not changed till then."""
-        if not self.is_array(value):
+        if not self.writer.is_array(value):
             return True
         read = set(reads(value))
         uses, changed = 0, False
@@ -141,149 +129,37 @@ class _UpdateCompiler:
     def kept(self, name: str) -> str:
         """Return the array of a value that is computed once and used later."""
         self.inlined[name] = Name(name)
-        self.arrays.add(name)
         self.plan.scratch[name] = "w.dtype"
-        return name
+        array = self.writer.names[name] = f"{name}{self.plan.of_block}"
+        return array
 
-    def assign(self, target: str, value: Expr) -> None:
-        """Compile `target = value` so that the target is overwritten in place."""
-        result = self.operand(value, target)
-        if result != target:
-            self.call("copyto", target, result)
-
-    def operand(self, expr: Expr, into: str) -> str:
-        """Return the array or the number that holds an expression; an array is computed in `into` where it must be."""
-        return self.compile(expr, into) if self.is_array(expr) else self.number(expr)
-
-    def compile(self, expr: Expr, into: str) -> str:
-        """Write the calls that compute an array expression; return the array that holds it (`into`, or a name)."""
-        match expr:
-            case Name(name):
-                return name
-            case Call(name, args):
-                return self.function(name, args, into)
-            case Unary("-", inner):
-                self.call("negative", self.compile(inner, into), into)
-                return into
-            case Binary("**", base, Number(2)):
-                once = self.compile(base, into)
-                self.call("multiply", once, once, into)
-                return into
-            case Binary(op, left, right) if op in OPERATIONS:
-                return self.both(OPERATIONS[op], left, right, into)
-            case Binary("*" | "/"):
-                return self.product(expr, into)
-        raise AssertionError(f"an optimizer's equation cannot hold {spell(expr)}")
-
-    def function(self, name: str, args: tuple[Expr, ...], into: str) -> str:
-        """Compile the call of a function; return the array that holds it."""
-        match args:
-            case (test, yes, no) if name == "where":
-                return self.choice(test, yes, no, into)
-            case (x, low, high) if name == "clip":
-                return self.compile(Call("minimum", (Call("maximum", (x, low)), high)), into)
-            case _ if name == "ones_like":
-                self.call("copyto", into, "1")
-            case _ if name in HELPERS:
-                given = [self.operand(arg, self.scratch()) for arg in args]
-                self.call("copyto", into, f"{name}({', '.join(given)})")
-            case (inner,):
-                self.call(ufunc(name), self.compile(inner, into), into)
-            case (left, right):
-                return self.both(ufunc(name), left, right, into)
-        return into
-
-    def both(self, name: str, first: Expr, second: Expr, into: str) -> str:
-        """Compile a function of two operands, such as a sum, one of them an array.
-
-        The first may be computed in place only if the second does not read the target.
-        """
-        if not self.is_array(second):
-            self.call(name, self.compile(first, into), self.number(second), into)
-            return into
-        if not self.is_array(first):
-            self.call(name, self.number(first), self.compile(second, into), into)
-            return into
-        place = self.scratch() if into in reads(second) and not isinstance(first, Name) else into
-        left = self.compile(first, place)
-        self.depth += 1
-        right = self.compile(second, self.scratch())
-        self.call(name, left, right, into)
-        self.depth -= 1
-        return into
-
-    def choice(self, test: Expr, yes: Expr, no: Expr, into: str) -> str:
-        """Compile a choice: the one branch everywhere, then the other where the mask is."""
-        place = self.scratch() if any(into in reads(part) for part in (test, yes)) else into
-        otherwise = self.operand(no, place)
-        if otherwise != place:
-            self.call("copyto", place, otherwise)
-        self.depth += 1
-        mask = self.mask(test)
-        self.call("copyto", place, self.operand(yes, self.scratch()), f"where={mask}")
-        self.depth -= 1
-        return place
-
-    def mask(self, test: Expr) -> str:
-        """Compile a comparison, or comparisons put together; return the mask, or one truth value for all elements."""
-        if not self.is_array(test):
-            return f"({self.number(test)} != 0)"
-        into = self.scratch("mask")
-        self.depth += 1
-        match test:
-            case Unary("not", inner):
-                self.call("logical_not", self.mask(inner), into)
-            case Binary("and" | "or" as op, left, right):
-                first = self.mask(left)
-                self.depth += 1
-                self.call(f"logical_{op}", first, self.mask(right), into)
-                self.depth -= 1
-            case Binary(op, left, right):
-                first = self.operand(left, self.scratch())
-                self.depth += 1
-                self.call(COMPARISONS[op], first, self.operand(right, self.scratch()), into)
-                self.depth -= 1
-            case _:
-                raise AssertionError(f"{test} is no mask")
-        self.depth -= 1
-        return into
-
-    def product(self, expr: Expr, into: str) -> str:
-        """Compile a product: its numbers are gathered into one factor, its arrays are multiplied or divided in turn."""
+    def gathered(self, expr: Expr) -> Expr:
+        """Return an expression in which all numbers of a product are one factor: it takes one pass over the arrays."""
+        if not self.writer.is_array(expr):
+            return expr
         above, below, factor = self.factors(expr)
-        place = into if not any(into in reads(e) for e in [*above[1:], *below]) else self.scratch()
+        if above == [expr]:
+            return map_children(expr, self.gathered)
         if above:
-            result = self.compile(above[0], place)
+            product = self.gathered(above[0])
         else:
-            self.call("divide", self.number(factor or Number(1)), self.compile(below.pop(0), place), place)
-            result, factor = place, None
-        for others, name in ((above[1:], "multiply"), (below, "divide")):
-            for other in others:
-                self.depth += 1
-                # One scratch array less is one pass over the cache less.
-                unread = result != place and place not in reads(other)
-                self.call(name, result, self.compile(other, place if unread else self.scratch()), place)
-                self.depth -= 1
-                result = place
-        if factor is not None:
-            self.call("multiply", result, self.number(factor), place)
-            result = place
-        return result
+            product, factor = Binary("/", factor or Number(1), self.gathered(below.pop(0))), None
+        for other in above[1:]:
+            product = Binary("*", product, self.gathered(other))
+        for other in below:
+            product = Binary("/", product, self.gathered(other))
+        return product if factor is None else Binary("*", product, factor)
 
     def factors(self, expr: Expr) -> tuple[list[Expr], list[Expr], Expr | None]:
         """Return the array factors above and below the line, and the product of all numbers."""
         match expr:
-            case Binary("*" | "/" as op, first, second) if self.is_array(expr):
+            case Binary("*" | "/" as op, first, second) if self.writer.is_array(expr):
                 above, below, left = self.factors(first)
                 more, less, right = self.factors(second)
                 if op == "/":
                     more, less = less, more
                 return above + more, below + less, _combine(left, right, op)
-        return ([expr], [], None) if self.is_array(expr) else ([], [], expr)
-
-    def is_array(self, expr: Expr) -> bool:
-        """Whether an expression reads an array."""
-        return any(name in self.arrays for name in reads(expr))
+        return ([expr], [], None) if self.writer.is_array(expr) else ([], [], expr)
 
     def number(self, expr: Expr) -> str:
         """Return the name of a number: made once, or computed at every update where it depends on t."""
@@ -306,21 +182,16 @@ class _UpdateCompiler:
         values = {"lr": Name("rate"), **{k: number(v) for k, v in self.values.items()}}
         return spell(substitute(expr, values), DIALECTS["math"])
 
-    def scratch(self, kind: str = "scratch") -> str:
-        """Return the scratch array of the present depth: of numbers, or a "mask"."""
-        name = f"{kind}_{self.depth}"
-        self.plan.scratch[name] = "bool" if kind == "mask" else "w.dtype"
-        return name
+    def scratch(self, kind: str, number: int) -> str:
+        """Return a scratch array: of numbers, or a mask."""
+        name = f"{'mask' if kind == 'bool' else 'scratch'}_{number}"
+        self.plan.scratch[name] = "bool" if kind == "bool" else "w.dtype"
+        return f"{name}{self.plan.of_block}"
 
-    def call(self, name: str, *arguments: str) -> None:
-        """Append one call; its last argument is written, of `copyto` the first."""
-        self.plan.functions.add(name)
-        if name == "copyto":
-            self.plan.passes.append(f"copyto({', '.join(arguments)})")
-        else:
-            *given, written = arguments
-            out = "out=" if name in ("maximum", "minimum") else ""  # NumPy deprecates their third argument by position
-            self.plan.passes.append(f"{name}({', '.join([*given, out + written])})")
+    def word(self, function: str) -> str:
+        """Return the name of a function of NumPy's."""
+        self.plan.functions.add(function)
+        return function
 
 
 def _combine(left: Expr | None, right: Expr | None, op: str) -> Expr | None:

@@ -28,7 +28,7 @@ class Kernel:
     """How one op is written in the fast style.
 
     name     of the op
-    write    writes it; an op without is written in its explain form, through views with the batch in front
+    write    writes it; where it does not, the op is written in its explain form, through views with the batch in front
     in_loop  the same inside a loop over time; an elementwise op needs none
     over     the operands (or a function from the node to them) that it reads before it writes, so that the result may
              take over their arrays; of an elementwise op all, unless it says otherwise

@@ -1,10 +1,9 @@
-"""Fast NumPy for sums and products of arrays of one shape."""
+"""Fast NumPy for arrays of zeros, and for masks that are drawn before a loop."""
 
 from __future__ import annotations
 
 from dotnn.ir.node import Node
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
-from dotnn.targets.numpy.fast.kernels.pieces import chain, only_of_two, ufunc
 
 
 def _zero_once(e: Step, node: Node) -> bool:
@@ -14,21 +13,11 @@ def _zero_once(e: Step, node: Node) -> bool:
     return True
 
 
-def _scale(e: Step, node: Node) -> bool:
-    (x,) = node.ins
-    if not x.type.shape:
-        return False
-    factor = e.number("factor", repr(node.attrs["factor"]))
-    e.run(f"multiply({x.name}, {factor}, {e.out(node.out)})")
+def _masked(e: Step, node: Node) -> bool:
+    x, mask = node.ins
+    e.run(f"multiply({x.name}, {mask.name}, {e.out(node.out)})")
     return True
 
 
-ADD = Kernel("add", chain("add"), over=only_of_two)
-ACCUMULATE = Kernel("accumulate", chain("add"), over=only_of_two)
-SUBTRACT = Kernel("subtract", ufunc("subtract"))
-NEGATE = Kernel("negate", ufunc("negative"))
-MULTIPLY = Kernel("multiply", ufunc("multiply"))
-MAXIMUM = Kernel("maximum", ufunc("maximum", "out="))
-SCALE = Kernel("scale", _scale)
 ZEROS_LIKE = Kernel("zeros_like", _zero_once, result="zeros")
-DROPOUT = Kernel("dropout", in_loop=ufunc("multiply"))
+DROPOUT = Kernel("dropout", in_loop=_masked)

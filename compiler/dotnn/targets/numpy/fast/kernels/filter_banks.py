@@ -5,7 +5,6 @@ from __future__ import annotations
 from dotnn.ir.node import Node, Value
 from dotnn.library.ops.windows import sizes
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
-from dotnn.targets.numpy.fast.kernels.pieces import per_feature
 from dotnn.targets.numpy.fast.kernels.planes import dims, kernel_size, planes
 
 
@@ -79,15 +78,7 @@ def _max_of_filters_d_input(e: Step, node: Node) -> bool:
     return True
 
 
-def _add_bias(e: Step, node: Node) -> bool:
-    """Add one number per channel."""
-    x, bias = node.ins
-    e.run(f"add({x.name}, {per_feature(e, bias.name)}, {e.out(node.out)})")
-    return True
-
-
 FILTER_BANK = Kernel("filter_bank", _filter_bank, result="zeros")
 FILTER_BANK_D_WEIGHT = Kernel("filter_bank_d_weight", _filter_bank_d_weight)
 MAX_OF_FILTERS = Kernel("max_of_filters", _max_of_filters)
 MAX_OF_FILTERS_D_INPUT = Kernel("max_of_filters_d_input", _max_of_filters_d_input, over=(1,))
-ADD_BIAS = Kernel("add_bias", _add_bias, over=(0,))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from dotnn.ir.node import Node, Value
-from dotnn.library.ops.normalisation import is_per_feature
+from dotnn.ir.node import Node
 from dotnn.targets.numpy.fast.kernels.base import Kernel, Step
 from dotnn.targets.numpy.fast.kernels.pieces import per_feature, reduce_examples, sum_features
 
@@ -83,16 +82,6 @@ def _feature_variance_d(e: Step, node: Node) -> bool:
     return True
 
 
-def _factor(e: Step, value: Value) -> str:
-    return per_feature(e, value.name) if is_per_feature(value) else value.name
-
-
-def _centre(e: Step, node: Node) -> bool:
-    x, mean = node.ins
-    e.run(f"subtract({x.name}, {_factor(e, mean)}, {e.out(node.out)})")
-    return True
-
-
 def _centre_d_mean(e: Step, node: Node) -> bool:
     (d,) = node.ins
     out = e.out(node.out)
@@ -101,24 +90,6 @@ def _centre_d_mean(e: Step, node: Node) -> bool:
     else:
         sum_features(e, d, d.name, out)
     e.run(f"negative({out}, {out})")
-    return True
-
-
-def _inverse_root(e: Step, node: Node) -> bool:
-    (variance,) = node.ins
-    out = e.out(node.out)
-    e.run(f"add({variance.name}, {e.number('epsilon', repr(node.attrs['epsilon']))}, {out})")
-    e.run(f"sqrt({out}, {out})")
-    e.run(f"divide({e.number('one', '1')}, {out}, {out})")
-    return True
-
-
-def _rescale(e: Step, node: Node) -> bool:
-    x, factor = node.ins[:2]
-    out = e.out(node.out)
-    e.run(f"multiply({x.name}, {_factor(e, factor)}, {out})")
-    if len(node.ins) == 3:
-        e.run(f"add({out}, {_factor(e, node.ins[2])}, {out})")
     return True
 
 
@@ -133,13 +104,6 @@ def _rescale_d_factor(e: Step, node: Node) -> bool:
     return True
 
 
-def _shift(e: Step, node: Node) -> bool:
-    x, shift = node.ins
-    column = e.bind(f"{shift.name}_column", f"{shift.name}[..., None]")
-    e.run(f"add({x.name}, {column}, {e.out(node.out)})")
-    return True
-
-
 BATCH_SHARE = Kernel("batch_share", _share, result="kernel")
 BATCH_MEAN = Kernel("batch_mean", _mean)
 BATCH_MEAN_D_X = Kernel("batch_mean_d_x", _mean_d_x, result="kernel")
@@ -148,9 +112,5 @@ BATCH_VARIANCE_D_C = Kernel("batch_variance_d_c", _variance_d, over=(2,))
 MOVING_AVERAGE = Kernel("moving_average", _moving_average, result="first")
 FEATURE_VARIANCE = Kernel("feature_variance", _feature_variance)
 FEATURE_VARIANCE_D_C = Kernel("feature_variance_d_c", _feature_variance_d, over=(1,))
-CENTRE = Kernel("centre", _centre, over=(0,))
 CENTRE_D_MEAN = Kernel("centre_d_mean", _centre_d_mean)
-INVERSE_ROOT = Kernel("inverse_root", _inverse_root)
-RESCALE = Kernel("rescale", _rescale, over=(0,))
 RESCALE_D_FACTOR = Kernel("rescale_d_factor", _rescale_d_factor)
-SHIFT = Kernel("shift", _shift, over=(0,))

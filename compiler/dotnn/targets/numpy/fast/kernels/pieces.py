@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from dotnn.ir.node import Node, Value
-from dotnn.targets.numpy.fast.kernels.base import Step, Write
+from dotnn.ir.node import Value
+from dotnn.targets.numpy.fast.kernels.base import Step
 
 FUNCTIONS = (
     "add", "copysign", "copyto", "divide", "dot", "equal", "exp", "greater", "log", "logaddexp", "matmul",
@@ -15,36 +13,6 @@ FUNCTIONS = (
 
 LOOP_NAMES = ("copy", "element", "is_larger", "place", "share")
 """What the loops of a step call their variables."""
-
-
-def ufunc(name: str, keyword: str = "") -> Write:
-    """Return the kernel of an op that is one NumPy function of its operands; `keyword` is `out=` where it must be."""
-
-    def kernel(e: Step, node: Node) -> bool:
-        operands = ", ".join(v.name for v in node.ins)
-        e.run(f"{name}({operands}, {keyword}{e.out(node.out)})")
-        return True
-
-    return kernel
-
-
-def chain(name: str) -> Write:
-    """Return the kernel of a sum (or product) of any number of operands."""
-
-    def kernel(e: Step, node: Node) -> bool:
-        first, second, *rest = node.ins
-        out = e.out(node.out)
-        e.run(f"{name}({first.name}, {second.name}, {out})")
-        for value in rest:
-            e.run(f"{name}({out}, {value.name}, {out})")
-        return True
-
-    return kernel
-
-
-def only_of_two(node: Node) -> Sequence[int]:
-    """With a third operand nothing may be overwritten: it may live in the same array as one of the first two."""
-    return (0, 1) if len(node.ins) == 2 else ()
 
 
 def per_feature(e: Step, name: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dotnn.ir.node import Loop, Node, Value, readers
-from dotnn.targets.numpy.fast.kernels import kernel_in_loop
+from dotnn.targets.numpy.fast.kernels import kernel_in_loop, overwritable
 
 Part = tuple[Value, int, int]
 """Another value of the step, and the columns of it that a value is."""
@@ -103,7 +103,8 @@ class Body:
         """Whether an activation may be written over its pre-activation, which nobody else reads, here or outside."""
         only_operand = len(node.ins) == 1 and node.ins[0].id == operand.id
         alone = only_operand and len(self.readers[operand.id]) == 1 and operand.id not in self.handed_out
-        return alone and node.rule.elementwise and bool(kernel_in_loop(node.rule)) and node.out.id not in self.leaving
+        in_place = node.rule.elementwise and bool(kernel_in_loop(node.rule)) and bool(overwritable(node))
+        return alone and in_place and node.out.id not in self.leaving
 
     def _can_move(self, value: Value, join: Node) -> bool:
         """Whether a part of a join can lie in it from the start."""

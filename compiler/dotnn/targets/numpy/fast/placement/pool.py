@@ -24,10 +24,19 @@ class Pool:
         return self.of[value.id]
 
     def over(self, value: Value, operands: Iterable[Value], reading: Sequence[Value]) -> Value | None:
-        """Return the operand whose array a value takes over, if one of them has its last reads now, in `reading`."""
+        """Return the operand whose array a value takes over, if one has its last reads now.
+
+        `reading` is all that is read now: what lies in that array, too, must be one of the operands.
+        """
+        operands = [*operands]
         for operand in operands:
             held = self.of.get(operand.id)
-            if held is not None and self.reuse and self._dies(held, reading) and held.layout == self.layout(value):
+            if (
+                held is not None
+                and self.reuse
+                and self._dies(held, operands, reading)
+                and held.layout == self.layout(value)
+            ):
                 self.join(value, held)
                 return operand
         return None
@@ -56,5 +65,6 @@ class Pool:
                 if held.uses == 0 and self.reuse and value.type.batched and not (held.pinned or held.pieces):
                     self._free.append(held)
 
-    def _dies(self, held: Buffer, reading: Sequence[Value]) -> bool:
-        return not held.pinned and held.uses == sum(self.of.get(v.id) is held for v in reading)
+    def _dies(self, held: Buffer, operands: Sequence[Value], reading: Sequence[Value]) -> bool:
+        inside = [v for v in reading if self.of.get(v.id) is held]
+        return not held.pinned and held.uses == len(inside) and all(v in operands for v in inside)

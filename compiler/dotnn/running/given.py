@@ -1,0 +1,83 @@
+"""What a program gives where the command line has options: arrays and names, refused as `CompileError`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from dotnn.core.diagnostics import CompileError, Diagnostic, Source, closest, did_you_mean
+from dotnn.running.data_errors import from_data_error, own_error
+from dotnn_runtime.script.errors import DataError
+
+SETTING = "--set"
+"""The name of the source that a setting stands in."""
+
+
+def arrays_of(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return values as arrays by name. Raises `CompileError` for rows of different lengths."""
+    found = {}
+    for name, value in values.items():
+        try:
+            found[name] = np.asarray(value)
+        except ValueError:
+            message = f"{name} is no array: its rows have different lengths, or different shapes"
+            raise CompileError([Diagnostic("NN403", message, help="give as many numbers in each row")]) from None
+    return found
+
+
+def check_name(kind: str, name: str, known: Collection[str]) -> None:
+    """Raise `CompileError` for a name that there is not; `kind` says of what it is one."""
+    if name not in known:
+        near = closest(name, known)
+        help = (f'did you mean "{near}"? ' if near else "") + f"there is: {', '.join(known)}"
+        raise CompileError([Diagnostic("NN234", f'there is no {kind} "{name}"', help=help)])
+
+
+@contextmanager
+def settings_as_keywords(own: Collection[str]) -> Iterator[None]:
+    """Show what is wrong with a setting as what it was written as, a keyword; `own` are those of the function."""
+    try:
+        yield
+    except CompileError as error:
+        raise CompileError([_as_keyword(d, own) for d in error.diagnostics], error.source, more=error.more) from None
+
+
+def _as_keyword(found: Diagnostic, own: Collection[str]) -> Diagnostic:
+    if found.source is None or found.source.path != SETTING:
+        return found
+    name = found.source.text.partition("=")[0].strip()
+    message, help = found.message.removeprefix(f"{SETTING}: "), found.help
+    if found.code == "NN234":
+        if closest(name, own):
+            help = did_you_mean(name, own)
+        elif not help.startswith("did you mean"):
+            help = f"{help}; own keywords: {', '.join(sorted(own))}"
+    return replace(found, message=message, help=help, source=Source("keyword", found.source.text))
+
+
+def of_one(values: tuple[Any, ...], inputs: Mapping[str, Any], names: Collection[str]) -> dict[str, np.ndarray]:
+    """Return the inputs of a prediction by name; a value without a name is that of the only input.
+
+    Raises `CompileError` for values whose input is not clear.
+    """
+    if values and (len(values) > 1 or len(names) != 1 or inputs):
+        message = "a value without a name is the one of the only input"
+        help = f"name each: predict({', '.join(f'{name}=…' for name in names)})"
+        raise CompileError([Diagnostic("NN234", message, help=help)])
+    return arrays_of({name: value for name in names for value in values} or inputs)
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """Turn the `DataError` of a script, which carries its own copy of the class, into a `CompileError`."""
+    try:
+        yield
+    except Exception as error:
+        known = own_error(error)
+        if not isinstance(known, DataError):
+            raise
+        raise CompileError([from_data_error(known, None)]) from None
