@@ -23,9 +23,6 @@ ALL = bool(os.environ.get("DOTNN_LONG"))
 BESIDE = {
     ("blocks", "d_h = block_max_d_input(d_m, cache['h_z'], m, 2, 3)"):
         "the wrong operand is seen first in the helper that it is handed to; the line itself is blamed second",
-    ("image", "d_x = conv2d_transpose(d_h_z, np.swapaxes(h_W, -1, -2), "
-              "size=(6, 5), stride=(1, 2), pad=((1, 2), (2, 1)))"):
-        "a kernel of the wrong shape is seen first where the helper stops at it; the line itself is blamed second",
     ("image", "conv2d: stride forgotten for W"):
         "the product in the helper is seen first; the call is named behind it, as what the error may be in",
     ("shared", "d_distance = one_element_off(d_distance_from_multiply + d_distance_from_multiply)"):

@@ -122,7 +122,7 @@ class Assessment:
         values = {event.place: event.value for event in run.events}
         found: set[Place | str] = {e.place for e, x in self.judged if not x.met(self.truths, values.get(e.place))}
         grads = run.grads if isinstance(run.grads, dict) else {}
-        for name, node in self.run.asked_for.items():
+        for name, node in (self.run.asked_for | self.run.answered(grads)).items():
             if node.total is not None and not self.truths.same(grads.get(name), node.total):
                 found.add(name)
         return found

@@ -6,8 +6,8 @@ the same examples and weights; and the values that it computes with those of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from ..reading.types import Array
 from ..tracing.displace import Recording
 from ..tracing.notes import Note, Noting, fitted
 from ..tracing.recording import Arrays, Step
+from ..tracing.rows import EDGE
 from ..tracing.traced import TracedScript
 
 SAME = 1e-10
@@ -22,10 +23,20 @@ TAKEN = "batch["
 """How the name of an array begins into which the examples of a step are taken."""
 
 
-def first_strange_statement(script: TracedScript, steps: Sequence[Step], examples: Arrays) -> tuple[Note, str] | None:
+class Strange(NamedTuple):
+    """A statement that writes what it should not: its note, a sentence, and the first cotangent that is wrong by it."""
+
+    note: Note
+    sentence: str
+    name: str = ""
+
+
+def first_strange_statement(
+    script: TracedScript, steps: Sequence[Step], examples: Arrays, values: Collection[str]
+) -> Strange | None:
     """Return the first statement of the last of these steps that writes something else than it would in a new step.
 
-    With it a sentence. None where there is no such statement, or the step cannot be run.
+    `values` are the names of the forward pass. None where there is no such statement, or the step cannot be run.
     """
     step = steps[-1]
     try:
@@ -36,15 +47,19 @@ def first_strange_statement(script: TracedScript, steps: Sequence[Step], example
         return None
     for note in running:
         if note.name.startswith(TAKEN) and not _alike(note.array, np.asarray(arrays[_key(note.name)])):
-            return note, "It takes other examples than those that were chosen."
+            return Strange(note, "It takes other examples than those that were chosen.")
     pairs = zip((n for n in running if not n.name.startswith(TAKEN)), fresh, strict=False)
-    for note, expected in pairs:
-        if not _alike(note.array, expected.array):
-            return (
-                note,
-                f"What it writes depends on the step before: {note.name} is another in a step that is the first.",
-            )
-    return None
+    strange = [note for note, expected in pairs if not _alike(note.array, expected.array)]
+    if not strange:
+        return None
+    words = f"What it writes depends on the step before: {strange[0].name} is another in a step that is the first."
+    cotangents = (note.name for note in strange if _is_cotangent(note.name, values))
+    return Strange(strange[0], words, next(cotangents, ""))
+
+
+def _is_cotangent(name: str, values: Collection[str]) -> bool:
+    """Whether a name is that of the cotangent of a value, or of a part of it: `d_h`, `d_h_from_m`."""
+    return name.startswith("d_") and name.removeprefix("d_").partition(EDGE)[0] in values
 
 
 def first_strange_value(script: TracedScript, step: Step, values: Mapping[str, Array]) -> Note | None:

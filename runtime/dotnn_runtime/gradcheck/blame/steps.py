@@ -47,11 +47,11 @@ def blame_for_step(
 ) -> Blame:
     """Return the line that is to blame for a fault; `values` are those that a forward pass must give, by name."""
     lines = list(_strange_lines(script, fault, training, examples, values))
-    line, words = next((found for found in lines if found[0]), (_line_of(script, fault), ""))
+    line, words, name = next((found for found in lines if found[0]), (_line_of(script, fault), "", ""))
     place = script.structure.place(line)
     pattern = Pattern(PATTERN[fault.part], f"{words} {_sentence(fault)}".strip())
     functions = () if words else FUNCTIONS[fault.part]
-    return replace(blame_at(fault.name or fault.part, fault.name, place, place, pattern), functions=functions)
+    return replace(blame_at(name or fault.name or fault.part, fault.name, place, place, pattern), functions=functions)
 
 
 def blame_for_forward(script: TracedScript, point: Point) -> Blame | None:
@@ -74,22 +74,22 @@ def _sentence(fault: Fault) -> str:
 
 def _strange_lines(
     script: TracedScript, fault: Fault, training: Training, examples: Arrays, values: Mapping[str, Array]
-) -> Iterator[tuple[int, str]]:
-    """Yield lines that compute what they should not, the surest first."""
+) -> Iterator[tuple[int, str, str]]:
+    """Yield lines that compute what they should not, the surest first, each with a sentence and what is wrong by it."""
     if fault.part not in ("loss", "output", "gradient"):
         return
     steps, step = training.steps[: fault.at + 1], training.steps[fault.at]
     ours = forward_values(script, step)
     wrong = next((n for n, value in ours.items() if n in values and not apart(value, values[n]) <= _FAR), "")
     if wrong:
-        yield script.structure.defined_at(wrong).line, f"{wrong} is not what the spec says it is."
+        yield script.structure.defined_at(wrong).line, f"{wrong} is not what the spec says it is.", ""
     if script.structure.step is not None:
-        found = first_strange_statement(script, steps, examples)
+        found = first_strange_statement(script, steps, examples, {*values, *ours, *step.batch})
         if found is not None:
-            yield found[0].line, found[1]
+            yield found.note.line, found.sentence, found.name
         note = first_strange_value(script, step, {**values, **ours})
         if note is not None:
-            yield note.line, f"{note.name} is not what the forward pass says it is."
+            yield note.line, f"{note.name} is not what the forward pass says it is.", ""
 
 
 _FAR = 1e-9

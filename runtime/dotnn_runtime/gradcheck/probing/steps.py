@@ -117,7 +117,7 @@ class OwnPass:
         self.script = script
 
     def gradients(self, params: Arrays, batch: Arrays, draws: np.random.Generator, piece: int = 0) -> Expected:
-        """Return what `loss_and_grads` gives of the whole batch.
+        """Return what `loss_and_grads` gives of the whole batch, gradients of inputs among it.
 
         Nothing is known of one that is computed in pieces, each with draws of its own.
         """
@@ -125,7 +125,9 @@ class OwnPass:
         state = draws.bit_generator.state if piece and draws is not None else None
         loss, grads = self.script.plain.loss_and_grads(params, batch, training=True, rng=draws)
         drew = state is not None and draws.bit_generator.state != state
-        return Expected(np.nan if drew else float(loss), {name: np.array(grads[name]) for name in self.script.params})
+        inputs = () if piece else [name for name in self.script.plain.INPUTS if name in grads]
+        found = {name: np.array(grads[name]) for name in (*self.script.params, *inputs)}
+        return Expected(np.nan if drew else float(loss), found)
 
     def rounded(
         self, params: Arrays, batch: Arrays, draws: np.random.Generator, number: int, piece: int = 0
@@ -180,7 +182,8 @@ def _parts(
     outputs: Arrays = {}
     if expected.outputs and not step.piece:
         outputs, _ = script.plain.forward(step.before, step.batch, training=True, rng=step.again())
-    expected = expected if outputs else replace(expected, outputs={})
+    wanted = {name: g for name, g in expected.grads.items() if name in script.params or name in step.grads}
+    expected = replace(expected, grads=wanted, outputs=expected.outputs if outputs else {})
     computed = list(_pass_parts(Expected(step.loss, step.grads, step.state, outputs), expected, scale))
     if any(not error <= CLOSE for _, _, error in computed):
         computed = _beyond_rounding(computed, step, expected, reference, scale)

@@ -229,6 +229,7 @@ class _FastRecorder(_Recorder):
     def _make_step(self, make: Callable[..., Any], *, in_pieces: bool) -> Callable[..., Any]:
         def watched(params: Arrays, grads: Arrays, arrays: Any, size: Any = None, **options: Any) -> Any:
             run, self.lr, self.grads = make(params, grads, arrays, size, **options), options.get("d_loss", 1.0), grads
+            own = dict(grads)  # those of inputs are another step's once that is made
 
             def step(chosen: Any = None, rng: Any = None) -> Any:
                 rows = slice(None) if chosen is None else chosen
@@ -236,7 +237,7 @@ class _FastRecorder(_Recorder):
                 begun = self.begin(params, batch, None if chosen is None else np.array(chosen), rng)
                 begun.piece = size if in_pieces else 0
                 begun.loss = run(chosen, rng)
-                begun.grads = {name: g / self.lr for name, g in grads.items()}
+                begun.grads = {name: g / self.lr for name, g in own.items()}
                 begun.state = {name: w.copy() for name, w in params.items() if name in self._state}
                 return begun.loss
 

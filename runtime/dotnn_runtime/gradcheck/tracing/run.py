@@ -103,9 +103,12 @@ class Run:
 
     @property
     def asked_for(self) -> dict[str, Node]:
-        """The tensors whose gradients are to be returned: all parameters, and the inputs that a pass has answered."""
-        answered = self.grads if isinstance(self.grads, dict) else {}
-        return self.params | {name: node for name, node in self.inputs.items() if name in answered}
+        """The tensors whose gradients are to be returned: all parameters, and the inputs that the pass has answered."""
+        return self.params | self.answered(self.grads)
+
+    def answered(self, grads: Any) -> dict[str, Node]:
+        """Return the inputs of which a pass, this one or a replay, has returned the gradients."""
+        return {name: node for name, node in self.inputs.items() if isinstance(grads, dict) and name in grads}
 
     def link(self) -> None:
         """Give every event those that it was made from."""
