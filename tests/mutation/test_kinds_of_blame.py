@@ -43,7 +43,6 @@ KINDS = {
     ),
     "nothing sent back at all": ("recomputed", "cut_off", "d_parts = d_y.reshape(-1, 2, 3, 4) * 0"),
     "a sum of turns that stops": ("recomputed", "dropped_batch_sum", "d_b += d_xz[0]"),
-    "a size lost in what is computed again": ("recomputed", "dropped_term", "xz = b"),
     "a kernel that only the gradient of an input reads": (
         "steps", "transposed_kernel",
         "d_x = conv1d_transpose(d_h_z, np.swapaxes(h_W, -1, -2), size=7, stride=2, pad=(2, 1))",
