@@ -90,7 +90,7 @@ def main() -> int:
         "scikit-learn, its defaults": theirs(train, test, size),
         "scikit-learn, our settings": theirs(train, test, size, **same_settings(model)),
     }
-    print(f"\n{len(test[1])} digits that no training has seen, {size} hidden units, {len(SEEDS)} seeds each")
+    print(f"\n{len(test[1])} test digits, {size} hidden units, {len(SEEDS)} seeds each")
     for name, found in rows.items():
         print(f"  {name:28} test accuracy {found.mean():.2%}   (from {found.min():.2%} to {found.max():.2%})")
     mine, *peers = rows.values()

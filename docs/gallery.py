@@ -22,7 +22,7 @@ Models that are checked and trained by the tests, each with the result that stan
 
 ```text
 dotnn graph specs/iris.nn                            the network
-dotnn train specs/iris.nn --run runs/iris            a run
+dotnn train specs/iris.nn --run runs/iris            a run (with --snapshots 12 for its evolution)
 dotnn graph --run runs/iris --show hidden            what it has learned
 ```
 
@@ -33,6 +33,9 @@ BETWEEN = """
 
 ## All networks
 """
+
+
+WATCHED = ("--snapshots", "12")
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ RUNS = (
     Shown("xor", "boundary", "The hidden layer of [xor.nn](xor.nn) bends the line that no perceptron can bend."),
     Shown("iris", "hidden", "Where the hidden layer of [iris.nn](iris.nn) puts the flowers: three groups."),
     Shown("iris", "curves", "Its training; the weights are those of the epoch at the dot."),
+    Shown("iris", "evolution", "How its weights, activations and derivatives spread meanwhile."),
     Shown("digits", "preferred", "The image that each of the ten outputs of [digits.nn](digits.nn) would like best."),
     Shown("vanishing", "distributions", "[vanishing.nn](vanishing.nn): the derivatives fade towards the input."),
 )
@@ -103,7 +107,7 @@ def draw_runs(folder: Path, scratch: Path) -> None:
     for shown in RUNS:
         run = scratch / shown.spec
         if not run.exists():
-            _dotnn("train", str(SPECS / f"{shown.spec}.nn"), "--run", str(run))
+            _dotnn("train", str(SPECS / f"{shown.spec}.nn"), "--run", str(run), *WATCHED)
         target = folder / shown.file
         _dotnn("graph", "--run", str(run), "--show", shown.picture, "-o", str(target), "--force")
 

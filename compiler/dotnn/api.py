@@ -137,7 +137,7 @@ class Trained:
         figures = "".join(
             f", {name} {self.result[name]:.4g}" for name in ("loss", "val_loss") if self.result.get(name) is not None
         )
-        return f"<Trained {self.run.model.name}: {len(self.history)} epochs{figures}>"
+        return f"<Trained {self.run.model.name}: {len(self.history)} epoch{'s' * (len(self.history) != 1)}{figures}>"
 
     @property
     def params(self) -> Arrays:

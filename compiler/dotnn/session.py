@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dotnn.codegen.hygiene import NamesMeet
-from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, render
+from dotnn.core.diagnostics import CompileError, Diagnostic, Source, Span, closest, render
 from dotnn.core.limits import MAX_SOURCE_BYTES
 from dotnn.core.registry import origin
 from dotnn.ir.graph import Graph
@@ -272,7 +272,9 @@ def _look(path: str) -> str:
     if Path(path).is_dir():
         specs = sorted(p.name for p in Path(path).glob("*.nn"))[:5]
         return f"name one of its specs: {', '.join(specs)}" if specs else "name a spec, a file that ends in .nn"
-    return "check the path"
+    name, there = Path(path).name, {p.name for p in Path(path).parent.glob("*.nn")}
+    near = f"{name}.nn" if f"{name}.nn" in there else closest(name, there)
+    return f"did you mean {Path(path).with_name(near)}?" if near else "check the path"
 
 
 def front(path: str, sets: Sequence[str] = ()) -> tuple[Model, tuple[str, ...]]:

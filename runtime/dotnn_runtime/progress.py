@@ -59,7 +59,7 @@ class TrainingProgress:
             self._live.start()
             self._draw(self._live)
         else:
-            self._say(f"{self.title}: {self.epochs} epochs")
+            self._say(f"{self.title}: {_epochs(self.epochs)}")
         return self
 
     def __call__(self, record: Mapping[str, float], state: object = None) -> None:
@@ -80,8 +80,8 @@ class TrainingProgress:
         elif not self.quiet:
             seconds = time.monotonic() - self._start
             ended = "ended" if kind is None else "stopped"
-            text = f"{self.title}: {ended} after {self.done} epochs, {seconds:.1f} s  {format_record(self.record)}"
-            self._say(text.rstrip())
+            last = f"; last epoch: {format_record(self.record)}" if self.record else ""
+            self._say(f"{self.title}: {ended} after {_epochs(self.done)}, {seconds:.1f} s{last}")
 
     def _follow(self, record: Mapping[str, float]) -> None:
         if not self._tracks:
@@ -148,3 +148,7 @@ def _as_text(lines: list[list[tuple[str, str]]]) -> Text:
     from rich.text import Text
 
     return Text("\n", no_wrap=True, overflow="crop").join(Text.assemble(*line) for line in lines)
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"

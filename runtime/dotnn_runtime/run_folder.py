@@ -120,7 +120,8 @@ class RunFolder:
         folder = Path(path)
         try:
             if not (folder / MANIFEST).is_file():
-                raise RunFolderError(f"not a run of dotnn: there is no {MANIFEST}", folder)
+                lacking = f"not a run of dotnn: there is no {MANIFEST}"
+                raise RunFolderError(lacking if folder.is_dir() else "there is no such folder", folder)
             manifest = read_sealed_json(folder / MANIFEST)
         except (OSError, DataError, ValueError) as error:
             raise RunFolderError(f"{MANIFEST}: {reason_of(error)}", folder) from None

@@ -3,6 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
+from members.test_turns import regime
 from mpmath import mpf
 from support import STYLES, module_of
 
@@ -99,6 +100,24 @@ def test_variance(layer, style, batch):
     data = {"x": [[1e25, -1e25], [2e25, 3e25]], "t": [[1.0], [0.0]]}
     assert trained(spec, style, data, np.float32)[1].stopped_by == "diverged"
     assert trained(spec, style, data, np.float64)[1].stopped_by == "epochs"
+
+
+@pytest.mark.parametrize("batch", ["batch = 3", "batch = all"])
+@pytest.mark.parametrize("style", STYLES)
+def test_variance_of_a_section(style, batch):
+    """1 / sigma is zero then, and every loss is finite."""
+    text = regime("plain").replace("dense(4, tanh)", "dense(4) -> layernorm").replace("batch = 3", batch)
+    module, rng = module_of(text, style), np.random.default_rng(0)
+    data = {"x": rng.standard_normal((7, 3)), "t": rng.standard_normal((7, 2))}
+    params = module.init_params(0, np.float32)
+    large = {n: (1e30 * rng.standard_normal(w.shape)).astype(w.dtype) for n, w in params.items() if w.shape == (3, 4)}
+    with np.errstate(over="ignore", divide="ignore"):
+        _, history = module.train(data, epochs=1, params=params | large)
+    assert len(large) == 1 and np.isfinite(history[-1]["loss"])
+    where = {"explain": "h", "fast": "h_sigma2"}  # the layer, or the value of it that is infinite
+    assert (history.stopped_by, history.diverged_at) == ("diverged", where[style])
+    _, history = module.train(data, epochs=1)
+    assert history.stopped_by == "epochs"
 
 
 CONSTRAINED = {"max_norm(2)": lambda w: [v * 2 / mpmath.norm(w) for v in w], "bounds(-2, 3)": lambda w: [3, -2, 0.5]}

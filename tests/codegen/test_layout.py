@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 from members import test_turns
+from members.test_turn_names import renamed
 from reliability import trainings
 from samples import LAYERS_TOGETHER, loss_settings, loss_spec
 from support import model_of, specs_for
@@ -17,13 +18,16 @@ from dotnn.targets import TARGETS
 
 RULES = ["--select", "E,F,I,B,UP", "--ignore", "E402", "--line-length", str(WIDTH)]
 """E402: the number of threads is set before NumPy is imported."""
+LONG_NAMES = {"upper": "the_upper_of_all_three", "lower": "the_lower_of_all_three"}
+"""What sections may be called."""
 
 
 def sample_specs() -> list[str]:
     """Every layer, every loss with every kind of target, and every regime of a training, of one section and several."""
     losses = [loss_spec(f"{name}(y, t)", target, stage) for name, target, stage in loss_settings()]
     regimes = [*(one.spec for one in trainings.REGIMES.values()), *map(test_turns.regime, test_turns.REGIMES)]
-    return [*LAYERS_TOGETHER.values(), *losses, *regimes]
+    long = [renamed(test_turns.regime(name), LONG_NAMES) for name in ("batch norm", "rates", "weight decay")]
+    return [*LAYERS_TOGETHER.values(), *losses, *regimes, *long]
 
 
 def scripts(options: Options) -> dict[str, str]:

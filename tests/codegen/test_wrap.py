@@ -32,6 +32,7 @@ LONG = [
     f"kept = 0 if first > 0 else (1 if first > {' + '.join(f'number_{i}' for i in range(9))} else 0) * rest + rest",
     "data, labels = read_csv(path, {'x': ['temperature (C', 'pressure)', 'humidity ['], 't': ['power']}, kinds, known)",
     "found = some_function_of_all(list(zip(['a (b', 'c) d'], ['e (f', 'g) h']))) + another_function('(', second)",
+    "def update_of_a_section(w, g, state, *, sizes=(1, 2), kept={'a': [1, 2], 'b (': 3}, rate=f(0.1, 2), **more): pass",
     "for (h_before, xz_t, xr_t, xg_t, h_t, d_h_t, d_z_t), step in zip(gru_pieces, range(14), strict=True): pass",
     "for hidden_before, input_at_step, gate_at_step, candidate_at_step, hidden_at_step in the_pieces_of_forward: pass",
     f"for a, b in zip({', '.join(f'piece_number_{i}' for i in range(12))}, strict=True): pass",

@@ -44,7 +44,7 @@ def test_a_run_is_drawn_as_shown(name, tmp_path):
 
     Processors whose instructions differ have drawn some points a hundredth of a pixel apart.
     """
-    done = dotnn("train", str(SPECS / f"{name}.nn"), "--run", "run", folder=tmp_path)
+    done = dotnn("train", str(SPECS / f"{name}.nn"), "--run", "run", *gallery.WATCHED, folder=tmp_path)
     assert done.exit_code == 0, done.stderr
     for shown in (one for one in gallery.RUNS if one.spec == name):
         drawn = dotnn("graph", "--run", "run", "--show", shown.picture, "-o", "-", folder=tmp_path)

@@ -6,6 +6,8 @@ import re
 
 import numpy as np
 import pytest
+from errors.runner import dotnn
+from support import SPECS
 
 from dotnn.running.data_help import fix_of, in_table
 from dotnn_runtime.script import arrays, csv_file, npz_file, scaling
@@ -105,3 +107,11 @@ def test_an_element_of_a_table_has_its_line(tmp_path):
     error = in_table(DataError("y[2] is 3, allowed is 0…2", help="count from 0: subtract 1"), path, {"y": "y"})
     assert (error.row, error.column, str(error.path)) == (5, 2, str(path))
     assert in_table(DataError("x is ragged"), path, {"y": "y"}).row is None
+
+
+def test_a_file_that_is_not_there_is_no_question_of_permissions(tmp_path):
+    (tmp_path / "xor.nn").write_text((SPECS / "xor.nn").read_text("utf-8"), "utf-8")
+    assert dotnn("train", "xor.nn", "--epochs", "1", "--run", "run", folder=tmp_path).exit_code == 0
+    for name in ("none.csv", "none.npz"):
+        said = dotnn("predict", "run", "--input", name, folder=tmp_path)
+        assert said.exit_code == 1 and "no such file" in said.stderr and "permissions" not in said.stderr

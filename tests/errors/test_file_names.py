@@ -177,3 +177,14 @@ def test_a_link_and_a_mode_are_kept(command, ending, folder):
 def test_a_device_needs_no_force(folder):
     if os.path.exists("/dev/null"):
         assert dotnn("predict", "run", "--input", "in.csv", "-o", "/dev/null", folder=folder).exit_code == 0
+
+
+@pytest.mark.parametrize("named", ["animals", "animal.nn", "specs/animals"])
+def test_a_spec_that_is_nearly_named(named, tmp_path):
+    """The path that is meant is named, and it works."""
+    folder = (tmp_path / named).parent
+    folder.mkdir(exist_ok=True)
+    shutil.copy(SPECS / "xor.nn", folder / "animals.nn")
+    said = dotnn("compile", named, "-o", "-", folder=tmp_path)
+    meant = said.stderr.partition("did you mean ")[2].partition("?")[0]
+    assert said.exit_code == 1 and dotnn("compile", meant, "-o", "-", folder=tmp_path).exit_code == 0

@@ -142,6 +142,13 @@ block Block1() {
 }
 model M { input x: [1]  target t: [1]  output y = Block1(x -> dense(1)) }
 train { loss = mse(y, t) }""",
+    "a long choice between numbers, whose condition does not fit a line": """
+activation own1(z, a = 1) = a / z^2 + 0.1 * z
+activation own2(z, a = 1) = log(1 - z) + 0.1 * a * z
+activation own3(z, a = 0.5) = safe(own1(0.7) * (sqrt((own2(a, a = 2))^2 + 0.3)) / a) + z
+activation own4(z, a = 2) = own3(z) + a
+model M { input x: [1]  target t: [6]  output y = own4(x) -> dense(6) }
+train { loss = huber(y, t) }""",
 }
 
 

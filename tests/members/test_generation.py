@@ -11,6 +11,8 @@ from dotnn.running.generation import Choice
 from dotnn.running.scripts import load_module
 from dotnn_runtime.script.text_units import joined_units
 
+pytestmark = pytest.mark.usefixtures("step_by_step")
+
 TEXT = "The cat, the hat: à la carte - 100 % of it, the cat's!\n" * 3
 SPEC = """
 model Letters {

@@ -148,8 +148,10 @@ def loaded(folder, options):
 @pytest.mark.parametrize("weights", ["", "  weights = w_of"], ids=["alike", "weighted"])
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("target", [*STYLES, "tensorflow"])
-def test_a_batch_in_pieces_has_the_divisor_of_the_whole(target, mask, weights, tmp_path):
+def test_a_batch_in_pieces_has_the_divisor_of_the_whole(target, mask, weights, tmp_path, request):
     """Each piece by what it counts, one of them nothing: the same updates as of the large batch at once."""
+    if target == "tensorflow":
+        request.getfixturevalue("step_by_step")
     fields = "x = x, t = t" + ", w = w" * (mask == "padding") + ", m = m" * (mask != "padding")
     text = spec("cross_entropy(y, t, mask = m)", "class[3]", "-> softmax", mask)
     text = text.replace("train {", f'data {{ source = npz("d.npz", {fields}){weights} }}\n    train {{')

@@ -14,6 +14,8 @@ from dotnn.running.scripts import load_module
 from dotnn.running.spec_files import load_examples
 from dotnn.session import Options, compile_spec
 
+pytestmark = pytest.mark.usefixtures("step_by_step")
+
 HEADER = ["age", "fare", "kind", "port", "price", "label"]
 STYLES = ("explain", "fast")
 TARGETS = {"explain": Options("explain"), "fast": Options("fast"), "tensorflow": Options(target="tensorflow")}

@@ -11,6 +11,7 @@ from support import STYLES, model_of, module_of
 from dotnn.core.diagnostics import CompileError
 from dotnn.library.averages import AVERAGES
 from dotnn.library.noises import NOISES
+from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.model.settings import SETTINGS
 from dotnn_runtime.script.checkpoint import load_state, save_checkpoint, save_state
 from dotnn_runtime.script.npz_file import load_arrays
@@ -249,7 +250,7 @@ def test_noise_and_rates(train, options, rows, size, style):
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("optim", ["sgd(0.1)", "sgd(linear(0.1))", "adam(0.05)", "adam(cosine(0.05))"])
+@pytest.mark.parametrize("optim", ["sgd(linear(0.1))", "adam(cosine(0.05))", *(f"{name}(0.05)" for name in OPTIMIZERS)])
 def test_a_part_at_another_rate_is_that_rate_for_all(optim, style):
     """With decoupled decay, which goes by the learning rate; a factor of all parts is a factor of the rate."""
     lr = optim.partition("(")[2].rstrip(")").rpartition("(")[2]

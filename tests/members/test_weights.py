@@ -15,6 +15,8 @@ from support import STYLES, as_module, assert_gradients, generic_point, model_of
 from dotnn.running.scripts import load_module
 from dotnn.session import Options, compile_model, compile_spec
 
+pytestmark = pytest.mark.usefixtures("step_by_step")
+
 NETWORK = """model M {{ input x: [4, 5]  target t: {target}  {more}
   output y = x -> dense(3) {stage} }}
 data {{ {data}  weights = w }}

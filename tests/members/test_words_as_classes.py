@@ -13,6 +13,8 @@ from dotnn.running import told_by_data
 from dotnn.running.scripts import load_module
 from dotnn.session import Compilation, Options, compile_spec
 
+pytestmark = pytest.mark.usefixtures("step_by_step")
+
 TARGETS = {"explain": Options("explain"), "fast": Options("fast"), "tensorflow": Options(target="tensorflow")}
 COUNT = 60
 X = np.random.default_rng(3).normal(size=(COUNT, 2)).round(3)

@@ -202,7 +202,7 @@ def faulty_steps(subject: str) -> Iterator[FaultyStep]:
             if (name in SAME_SIZES and subject not in BATCH) or (out.endswith("_on") and name not in MASKS):
                 continue
             for new in change(node, out):
-                text = "; ".join(ast.unparse(ast.fix_missing_locations(n)) for n in new)
+                text = "; ".join(ast.unparse(n) for n in new)
                 readers = right.readers(right.whole(out)) if name == "fast_skipped" else frozenset()
                 change = f"{ast.unparse(node)} → {text}"
                 yield FaultyStep(name, change, edited(source, node, text), node.lineno, frozenset(readers))

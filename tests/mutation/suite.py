@@ -15,6 +15,7 @@ from mutation.subjects import BATCH, NETWORKS, ROOT_FILE, SUBJECTS, right_script
 from support import as_module
 
 from dotnn_runtime.gradcheck import Report, check_script
+from dotnn_runtime.gradcheck.blame.edits import places
 from dotnn_runtime.gradcheck.probing.draws import generic_batch_size
 from dotnn_runtime.gradcheck.reading.statements import assigned_names, walk_statements
 
@@ -318,7 +319,7 @@ def _called(node: ast.AST, functions: Mapping[str, ast.FunctionDef]) -> set[str]
 def _mutants_of(subject, scene, node, line, names, numbers, start) -> Iterator[Mutant]:
     seen = {ast.unparse(line.value)}
     for operator, value in _versions(line):
-        text = ast.unparse(ast.fix_missing_locations(value))
+        text = ast.unparse(value)
         if text in seen or (operator in SAME_SIZES and subject not in BATCH):
             continue
         seen.add(text)
@@ -330,24 +331,11 @@ def _mutants_of(subject, scene, node, line, names, numbers, start) -> Iterator[M
 
 def _versions(line: Line) -> Iterator[tuple[str, ast.expr]]:
     for name, operator in OPERATORS.part.items():
-        for i, node in enumerate(ast.walk(line.value)):
-            for new in operator(node, line):
-                yield name, _replaced(line.value, i, new)
+        for node, rebuilt in places(line.value):
+            yield from ((name, rebuilt(new)) for new in operator(node, line))
     for name, operator in OPERATORS.whole.items():
         for new in operator(line.value, line):
             yield name, new
-
-
-def _replaced(whole: ast.expr, index: int, new: ast.expr) -> ast.expr:
-    """Return a copy of `whole` with its `index`-th node, in the order of `ast.walk`, replaced."""
-    whole = ast.parse(ast.unparse(whole), mode="eval").body
-    target = list(ast.walk(whole))[index]
-
-    class Swap(ast.NodeTransformer):
-        def visit(self, node):
-            return new if node is target else self.generic_visit(node)
-
-    return Swap().visit(whole)
 
 
 # ------------------------------------------------------------------------------------------------ mutants of rules

@@ -103,6 +103,8 @@ def test_a_foreign_manifest_is_no_run(tmp_path, content):
 
 def test_open_needs_a_run(tmp_path):
     with pytest.raises(RunFolderError, match=r"there is no run.json"):
+        RunFolder.open(tmp_path)
+    with pytest.raises(RunFolderError, match=r"there is no such folder"):
         RunFolder.open(tmp_path / "none")
 
 

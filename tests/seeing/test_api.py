@@ -160,6 +160,19 @@ def test_the_texts_of_classes():
     assert np.mean([text == row[4] for text, row in zip(said, rows, strict=True)]) > 0.9
 
 
+def test_classes_as_texts_are_refused_with_their_place_and_a_way_that_works():
+    rows = [line.split(",") for line in (SPECS / "data/iris.csv").read_text().split()[1:]]
+    x, texts = np.array([row[:4] for row in rows], float), np.array([row[4] for row in rows])
+    with pytest.raises(dotnn.CompileError) as caught:
+        dotnn.train(SPECS / "iris.nn", {"x": x, "species": texts}, epochs=1)
+    (fault,) = caught.value.diagnostics
+    assert "whole numbers" in fault.message and "species[0] is setosa" in fault.message
+    way = fault.help.partition(": ")[2].partition(" does")[0]
+    numbers = eval(way, {"np": np, "texts": texts})
+    trained = dotnn.train(SPECS / "iris.nn", {"x": x, "species": numbers}, epochs=1)
+    assert np.array_equal(trained.params["p.dense1.W"], dotnn.train(SPECS / "iris.nn", epochs=1).params["p.dense1.W"])
+
+
 def test_what_is_shown_of_an_object_is_a_line(data):
     spec = dotnn.load("m.nn", text=TEXT)
     for shown in (spec, dotnn.train(spec, data), dotnn.compile(spec), dotnn.explain(spec)):
@@ -170,6 +183,14 @@ def test_what_it_offers_is_what_can_be_imported():
     names: dict[str, object] = {}
     exec("from dotnn import *", names)
     assert {*names} - {"__builtins__"} == {*dotnn.__all__} == {n for n in dir(dotnn) if not n.startswith("__")}
+
+
+def test_why_there_is_nothing_to_draw(data):
+    """What the network has stands beside what the picture needs."""
+    with pytest.raises(dotnn.CompileError) as caught:
+        dotnn.train(dotnn.load("m.nn", text=TEXT), data).picture("confusion")
+    (fault,) = caught.value.diagnostics
+    assert fault.message.endswith("reads x: [2], and its target is t: [1]")
 
 
 def test_the_version_costs_nothing():

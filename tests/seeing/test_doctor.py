@@ -100,6 +100,30 @@ model M { input x: [3]  target t: [1]  output y = x -> dense(1) }
 data { x = [[0, 0, 0]]  t = [[0]]  split = split(train = 60%, test = 40%) }
 train { loss = mse(y, t)  optim = adam(0.01)  epochs = 2 }
 """
+CODED = """
+model M { input x: [3]  target k: class[4]  output y = x -> dense(4, softmax) }
+data { x = [[0, 0, 0]]  k = [0]  split = split(train = 60%, test = 40%) }
+train { loss = cross_entropy(y, k)  optim = adam(0.01)  epochs = 2 }
+"""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("one_hot", [False, True])
+def test_a_column_that_parts_several_classes_is_a_leak(one_hot, seed):
+    """Whatever number stands for each of them; but not where one of the classes lies across others."""
+    rng = np.random.default_rng(seed)
+    begun = compiled(CODED.replace("class[4]", "[4]").replace("[0]", "[[1, 0, 0, 0]]") if one_hot else CODED)
+    k = np.arange(120) % 4
+    x = rng.standard_normal((120, 3)) + k[:, None]
+    t = np.eye(4)[k] if one_hot else k
+    assert "leak" not in found(watched(begun, {"x": x, "k": t}, seed))
+    x[:, 1] = np.array([7.0, -2.0, 30.0, 1.0])[k] + 0.4 * rng.random(120)
+    (fault,) = [f for f in diagnosis(watched(begun, {"x": x, "k": t}, seed)) if f.finding == "leak"]
+    assert "number 1 of x" in fault.message
+    x[k == 2, 1] -= 30 * rng.random(30)  # down to the others
+    assert "leak" not in found(watched(begun, {"x": x, "k": t}, seed))
+
+
 TABLE = """
 model M { input x: [3]  target k: class[2]  output p = x -> dense(4, tanh) -> dense(2, softmax) }
 data { source = csv("d.csv", x = [a, b, c], k = k) }
@@ -197,6 +221,38 @@ def test_fixes_can_be_tried_by_set():
         assert fault.fix.endswith(f"--set {wanted}")
     begun = compiled(SPEC.format(**{**HEALTHY, **PLANTED["gradient_flow"]}), sets=["act=relu"])
     assert "gradient_flow" not in found(watched(begun, data(0), 0))
+
+
+TRIED = """
+params { lr = 0.01  act = tanh  bias = zeros  start = xavier  depth = 1 }
+model M {
+  input x: [4]  target k: class[3]
+  h = x -> repeat(depth, dense(8, act, bias_init = bias, init = start))
+  output p = h -> dense(3, softmax, init = start)
+}
+train { loss = cross_entropy(p, k)  optim = adam(lr)  batch = 16  epochs = 12 }
+"""
+
+
+@pytest.mark.parametrize(
+    ("planted", "sets", "wanted"),
+    [
+        ("symmetry", ["start=zeros"], "start=xavier"),
+        ("saturation", ["start=normal(100)"], "start=xavier"),
+        ("gradient_flow", ["act=sigmoid", "depth=10"], "act=relu"),
+        ("learning_rate", ["lr=10"], "lr=1"),
+        ("dead_units", ["act=relu", "bias=constant(-100)"], "act=leaky_relu"),
+    ],
+)
+def test_a_fix_takes_the_place_of_what_the_run_was_set_to(planted, sets, wanted):
+    """It replaces a --set of the run; of two parameters of 0 it is that of the weights which is to change."""
+    begun = compiled(TRIED, sets=sets)
+    (fault,) = [f for f in diagnosis(watched(begun, data(0), 0)) if f.finding == planted]
+    assert fault.fix.endswith(f": --set {wanted}")
+    name = wanted.partition("=")[0]
+    tried = [*(text for text in sets if not text.startswith(f"{name}=")), wanted]
+    if planted in ("symmetry", "saturation"):
+        assert planted not in found(watched(compiled(TRIED, sets=tried), data(0), 0))
 
 
 def test_a_run_is_opened_as_it_was_set(tmp_path):

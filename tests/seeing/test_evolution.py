@@ -178,3 +178,18 @@ def test_a_training_in_memory_draws_the_same(folder, monkeypatch):
     trained = api.train("s.nn", precision="float64", snapshots=5)
     file = dotnn("graph", "--run", "r", "--show", "evolution", "-o", "-", folder=folder).stdout
     assert trained.picture("evolution") == file
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_training_in_tensorflow_keeps_them_too(folder):
+    """Its weights are Keras's variables, which go on: what is kept is a copy of each epoch's."""
+    pytest.importorskip("tensorflow")
+    train(folder, "--snapshots", "3", "--epochs", "4", "--target", "tensorflow")
+    kept = snapshots(folder)
+    assert [*kept] == chosen_epochs(4, 3)
+    with np.load(folder / "r/weights.npz") as last:
+        for name, w in last.items():
+            np.testing.assert_array_equal(kept[4][name], w)
+    assert not np.array_equal(kept[1]["h.W"], kept[4]["h.W"])
+    done = dotnn("graph", "--run", "r", "--show", "evolution", "-o", "-", folder=folder)
+    assert done.exit_code == 0, done.stderr

@@ -106,7 +106,7 @@ def test_a_terminal_that_cannot_draw_gets_lines(env):
     session = Session("-c", ALONE, env=env)
     first, last, _ = session.until()
     assert (session.code, first) == (0, "Few: 3 epochs") and "\x1b" not in session.raw
-    assert re.fullmatch(r"Few: ended after 3 epochs, \d\.\d s  loss 0\.3333  r2 -0\.3333", last)
+    assert re.fullmatch(r"Few: ended after 3 epochs, \d\.\d s; last epoch: loss 0\.3333  r2 -0\.3333", last)
 
 
 def test_no_colour_where_none_is_wanted():

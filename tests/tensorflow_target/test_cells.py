@@ -87,6 +87,7 @@ train {{ loss = mse(y, t)  batch = 3  shuffle = false }}
 """
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("text", [CELLS, BLOCKS, SILENCED, CARRIED])
 def test_training_is_the_same(text):
     found = compare(Compilation.of(model_of(text)), 6)

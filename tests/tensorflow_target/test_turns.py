@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from members.test_turns import FUNCTIONS_OF_SCRIPTS, regime, renamed
+from members.test_turn_names import FUNCTIONS_OF_SCRIPTS, renamed
+from members.test_turns import regime
 from support import SPECS, model_of, module_of
 
 from dotnn.commands.comparing.sections import compared

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import ast
 import itertools
-import re
 import textwrap
 from collections.abc import Sequence
+
+from dotnn.codegen.brackets import items_of, to_open
 
 WIDTH = 110
 INDENT = 4
 LONG_VALUE = 40
 """With less room than this for the value, targets are broken over lines themselves."""
-DOTTED = re.compile(r"[\w.]+")
-"""A name, or one of a module's or an object's."""
-BRACKET = re.compile(r"""[()\[\]{}]|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'""")
-"""A bracket, or a text, whose brackets are none."""
 KEPT = "\0"
 """Stands for a blank where no line may end."""
 SHORT_HEAD = 18
@@ -29,6 +26,9 @@ def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
         return [line]
     if code.startswith("for ") and code.endswith(":"):
         return _head_of_a_loop(code, indent, width)
+    if code.startswith("def ") and code.endswith("):"):
+        name, _, arguments = code[:-2].partition("(")
+        return [f"{' ' * indent}{name}(", *filled(items_of(arguments), indent + INDENT, width), f"{' ' * indent}):"]
     start, node = _value(code)
     if node is None:
         return [line]
@@ -179,7 +179,7 @@ def _in_brackets_of_its_own(head: str, value: str, node: ast.expr, indent: int, 
 
 def _inside(head: str, value: str, node: ast.expr, indent: int, width: int) -> list[str]:
     """Return a value whose longest bracket is opened: `(a + …).sum(axis=0)`."""
-    for start, stop in _to_open(value):
+    for start, stop in to_open(value):
         inner = value[start:stop]
         first = " " * indent + head + value[:start]
         if len(first) > width or len(" " * indent + value[stop:]) > width:
@@ -223,27 +223,6 @@ def _comprehension(
     while value[cut] in ") ":
         cut += 1
     return value[1:cut].strip(), value[cut:-1].strip()
-
-
-def _to_open(value: str) -> list[tuple[int, int]]:
-    """Return where the insides of round brackets lie, the longest first; of `list(zip(…))` only the inner one."""
-    spans = sorted(_spans(value), key=lambda s: s[0] - s[1])
-    calls = {stop: start for start, stop in spans if start > 1 and DOTTED.match(value[start - 2])}
-    inner = ((span, calls.get(span[1] - 1, 0)) for span in spans)
-    return [(a, b) for (a, b), call in inner if not (a < call and DOTTED.fullmatch(value, a, call - 1))]
-
-
-def _spans(value: str) -> list[tuple[int, int]]:
-    """Return where the insides of round brackets lie."""
-    found, stack = [], []
-    for at, char in ((match.start(), match[0]) for match in BRACKET.finditer(value)):
-        if char in "([{":
-            stack.append((char, at + 1))
-        elif stack and char in ")]}":
-            opened, start = stack.pop()
-            if opened == "(" and at > start:
-                found.append((start, at))
-    return found
 
 
 def _bracket(value: str, node: ast.expr) -> tuple[str, list[str], str]:

@@ -182,7 +182,9 @@ class SourceReader:
             raise Fail(messages.data.columns_rank(span, item.name, declared))
         width = entry.width(shape)
         if count != width and entry.table:
-            raise Fail(messages.data.columns_shape(span, item.name, declared, width, count))
+            raise Fail(
+                messages.data.columns_shape(span, item.name, declared, width, count, target=item.role == "target")
+            )
         if count != width:
             raise Fail(messages.data.source_form(span, f"{item.name} is one array of {entry.file}: name one key"))
 

@@ -98,6 +98,8 @@ def _classes_named(expr: nodes.Expr, declared: Declarations) -> str:
         if target.kind == "class":
             told, others = "has a class for each step, not one to stratify by", "no target holds one for each example"
         help = f"stratify by {' or '.join(classes)}" if classes else f"{others}: leave stratify out"
+        if target.role == "target" and target.kind == "real" and len(target.type.example) == 1 and not classes:
+            help = f"declare what is one of several classes as target {target.name}: class{list(target.type.example)}"
         raise Fail(messages.data.split_form(expr.span, f"{target.name} {told}", help))
     return target.name
 

@@ -25,6 +25,7 @@ def own_error(error: Exception) -> Exception:
 
 
 IN_PLAIN_WORDS = (
+    (re.compile("cannot be read: No such file or directory$"), "there is no such file"),
     (re.compile("holds object, not"), "holds Python objects, not"),
     (re.compile(r"holds <U\d+, not"), "holds texts, not"),
 )

@@ -17,9 +17,10 @@ from dotnn_runtime.script.errors import DataError
 FIXES = (
     ("cells, the header", "give every row as many cells as the header has"),
     (
-        r"'(?i:(?![-+]?(?:nan|null|none|inf|infinity)'))[^']*[a-zA-Z]{3}[^']*', not a finite number",
-        "correct the cell; texts that name classes need a target class[n] and the loss cross_entropy",
+        r"'(?i:(?![-+]?(?:nan|null|none|inf|infinity)'))[^']*[a-zA-Z]{3}[^']*', not a finite number, as no cell",
+        "a column of texts is an input x: category[n], or a target t: class[n] with the loss cross_entropy",
     ),
+    (r"'[^']*[a-zA-Z]{3}[^']*', not a finite number", "correct the cell, or leave the example out"),
     ("not a finite number|not an integer|not finite|no integer", "correct the number, or leave the example out"),
     ("not a date", "write year, month and day, or leave the example out"),
     ("field larger than", "leave out the column of long texts: a cell has 131,072 characters at most"),
@@ -28,9 +29,14 @@ FIXES = (
     ("has the name .* already", "give every column a name of its own"),
     ("a class stands in one column", "name one column, or declare the target as numbers: [n]"),
     ("bytes, the limit is", "leave out what is not needed, or store fewer examples"),
+    ("there is no such file", "check the name of the file, and the folder"),
     ("cannot be read", "look at the permissions of the file, and that nothing else is writing it"),
     ("is ragged", "give all examples the same shape"),
-    ("not numbers|not real numbers", "store numbers, and classes as integers from 0"),
+    (
+        "holds texts, not whole numbers",
+        "number the classes from 0: np.unique(texts, return_inverse=True)[1] does, in sorted order",
+    ),
+    ("not numbers|not whole numbers|not real numbers", "store numbers, and classes as integers from 0"),
     ("holds no examples", "store at least one example, along the first axis"),
     ("numbers of examples differ", "store as many examples in every array"),
     ("outside of 0…|fit into 64 bits", "count classes from 0"),

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dotnn.core.diagnostics import Source, closest
-from dotnn.syntax.scan import KEYWORDS, SECTION_WORDS, SOFT_SECTION_WORDS, STATEMENT_WORDS, Piece, is_closed
+from dotnn.syntax.scan import (
+    DEFINITIONS,
+    KEYWORDS,
+    SECTION_WORDS,
+    SOFT_SECTION_WORDS,
+    STATEMENT_WORDS,
+    Piece,
+    is_closed,
+)
 
 _OPERATORS = frozenset(["+", "-", "*", "/", "@", "^", "**", "..", "<", "<=", ">", ">=", "==", "!=", "mod", "and", "or"])
 _VALUE_KINDS = frozenset(["name", "number", "string"])
@@ -117,6 +125,14 @@ class ParseContext:
     def is_section(self) -> bool:
         """A section begins here: `data {`, `model Name {`, `block Name(`."""
         return self.found.text in SECTION_WORDS and (self.after.text == "{" or self.after.kind == "name")
+
+    @property
+    def is_file_level(self) -> bool:
+        """What stands outside of all sections begins here, in a line of its own: `data {`, `loss f(`, `use std.`."""
+        heads = self.on_new_line and self.after.text != "="
+        definition = self.found.text in (*DEFINITIONS, *SOFT_SECTION_WORDS) and self.after.kind == "name"
+        used = self.found.text == "use" and self.after.kind in ("name", "string")
+        return self.is_section or (heads and (definition or used))
 
     @property
     def is_statement(self) -> bool:

@@ -44,7 +44,9 @@ def check_array(name: str, value: np.ndarray, kind: str, shape: tuple[int, ...])
     if kind in ("text", "date") or (kind == "key" and array.dtype.kind == "U"):
         return check_texts(name, array)
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{name} holds {array.dtype}, not real numbers")
+        wanted = "whole numbers" if kind.partition(":")[0] in ("int", "class") else "real numbers"
+        first = f": {name}{[0] * array.ndim} is {array.flat[0]!s:.40}" if array.size else ""
+        raise DataError(f"{name} holds {array.dtype}, not {wanted}{first}")
     gaps, kind = kind.endswith("?"), kind.removesuffix("?")
     array = fit_shape(name, array, kind, shape)
     with np.errstate(over="ignore", invalid="ignore"):  # of the squares

@@ -25,7 +25,12 @@ def drawn(run: Run, name: str, data: str | None) -> str:
 
 
 def _nothing(run: Run, name: str) -> Diagnostic:
-    message = f"there is nothing to draw: --show {name} is of {PICTURES[name].of}, and {run.name} has none"
+    model = run.model
+    reads, learns = (
+        ", ".join(f"{n}: {declared.shown}" for n, declared in some.items()) for some in (model.inputs, model.targets)
+    )
+    message = f"there is nothing to draw: --show {name} needs {PICTURES[name].of}; {run.name} reads {reads}"
+    message += f", and its target is {learns}" * bool(learns)
     help = f"others: {', '.join(n for n in PICTURES if n != name)}"
     return Diagnostic("NN514", message, Span(0, len(name)), help=help, source=Source("--show", name))
 

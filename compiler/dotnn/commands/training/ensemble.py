@@ -87,7 +87,7 @@ def _say(name: str, count: int, result: RunResult, *, quiet: bool) -> None:
     if not quiet:
         shown = {"loss": result["loss"], "val_loss": result["val_loss"], **result["metrics"]}
         told = "  ".join(f"{key} {number(value)}" for key, value in shown.items() if value is not None)
-        click.echo(f"{name} of {count}: {result['epochs']} epochs  {told}")
+        click.echo(f"{name} of {count}: {result['epochs']} epoch{'s' * (result['epochs'] != 1)}  {told}")
 
 
 def _measured(folder: RunFolder, path: Path, results: list[RunResult]) -> dict[str, Any]:

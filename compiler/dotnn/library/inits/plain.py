@@ -31,7 +31,7 @@ CONSTANT = Init(
     "constant",
     "The same value everywhere.",
     "np.full({shape}, {value}, dtype=float)",
-    (Arg("value", NUMBER, doc="the value; 0.1 is the lectures' bias for relu units"),),
+    (Arg("value", NUMBER, doc="the value; 0.1 is usual for the biases of relu units"),),
 )
 
 ONES = Init("ones", "One everywhere.", "np.ones({shape})")

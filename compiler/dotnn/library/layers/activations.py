@@ -25,7 +25,7 @@ RELU = activation("relu", "Rectified linear unit; relu'(0) = 0.", equation="a = 
 LEAKY_RELU = activation(
     "leaky_relu",
     "Rectified linear unit with a small slope below zero.",
-    Arg("slope", NUMBER, 0.01, "slope for z <= 0 (the lectures' 0.01; Keras has 0.3)"),
+    Arg("slope", NUMBER, 0.01, "slope for z <= 0 (Maas et al. 2013 have 0.01, Keras has 0.3)"),
     equation="a = z if z > 0 else slope z",
 )
 ELU = activation(

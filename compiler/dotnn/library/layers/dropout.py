@@ -22,7 +22,7 @@ DROPOUT = Layer(
         Arg(
             "rate",
             FRACTION,
-            doc="probability that a unit is silenced; rho of the lectures is 1 - rate",
+            doc="probability that a unit is silenced; it is kept with probability 1 - rate",
             training=True,
             until="always",
         ),

@@ -7,7 +7,7 @@ from dotnn.library.losses.base import Loss, reduce_arg
 
 HALF_SSE = Loss(
     "half_sse",
-    "Half the sum of squared errors, the lectures' choice.",
+    "Half the sum of squared errors: its derivative by y is y - t.",
     "half_sse",
     args=(reduce_arg("sum"),),
     equation="E = 1/2 sum (t - y)²",

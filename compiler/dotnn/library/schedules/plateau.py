@@ -39,6 +39,6 @@ RISE = Schedule(
         Arg("most", POSITIVE, 1.0, "the learning rate does not rise above this"),
     ),
     equations("lr = min(factor * lr, most)"),
-    "the lecture's remark on plateaus of a validation error (Goodfellow et al. 2016, Section 8.2)",
+    "Goodfellow et al. 2016, Section 8.2, on plateaus and local minima",
     watches="Rise",
 )

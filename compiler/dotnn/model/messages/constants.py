@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dotnn.core.diagnostics import Diagnostic, Span, did_you_mean
+from dotnn.core.diagnostics import Diagnostic, Span, closest, join_names
 
 
 def bad_constant(span: Span, message: str, help: str, note: str = "") -> Diagnostic:
@@ -22,7 +22,10 @@ def out_of_range(span: Span, name: str, value: str, limits: str, place: str) -> 
 
 
 def unknown_set(span: Span, name: str, known: Sequence[str]) -> Diagnostic:
-    help = did_you_mean(name, known) or f"it has none; add params {{ {name} = … }} and use {name} in the model"
+    used = "use it, as in adam(lr)" if name == "lr" else "use it where its value stands"
+    near = closest(name, known)
+    help = f'did you mean "{near}"?' if near else f"write params {{ {name} = … }} and {used}"
+    help += f"; known here: {join_names(known)}" if known and not near else ""
     return Diagnostic("NN234", f'--set: the spec has no parameter "{name}" in `params`', span, help=help)
 
 

@@ -76,15 +76,17 @@ def windows_shape(span: Span, name: str, shape: str, steps: int, columns: int) -
     return Diagnostic("NN323", message, span, help=f"declare it {name}: [{', '.join(wanted or ['1'])}]")
 
 
-def columns_shape(span: Span, name: str, shape: str, wanted: int, found: int) -> Diagnostic:
+def columns_shape(span: Span, name: str, shape: str, wanted: int, found: int, *, target: bool) -> Diagnostic:
     given = f"{found} is given" if found == 1 else f"{found} are given"
     if shape == "[]":
         return Diagnostic("NN323", f"{name} is one value: it takes 1 column, but {given}", span, help="name one column")
+    classes = target and found == 1 and shape == f"[{wanted}]"
     return Diagnostic(
         "NN323",
         f"{name} has shape {shape}: it takes {several(wanted, 'column')}, but {given}",
         span,
-        help="name one column for each number, or change the declared shape",
+        help="name one column for each number, or change the declared shape"
+        + f"; a column that says which of {wanted} classes it is: target {name}: class[{wanted}]" * classes,
     )
 
 

@@ -22,10 +22,11 @@ text { fill: currentColor; text-anchor: middle } .value { font-size: 9px }
 circle { stroke: #5b6470; stroke-width: 1.2; fill: #f4f6f8 } path { fill: none; stroke: #5b6470 }
 .input circle { fill: #e3f1fb; stroke: #0072b2 } .output circle { fill: #e6f5ef; stroke: #009e73; stroke-width: 2.4 }
 .plus { stroke: #0072b2 } .minus { stroke: #d55e00; stroke-dasharray: 6 3 }
+.name { paint-order: stroke; stroke: #ffffff; stroke-width: 5px; stroke-linejoin: round }
 @media (prefers-color-scheme: dark) {
 svg { background: #16181c; color: #e8e8e8 } circle { fill: #23272e; stroke: #8b95a3 } path { stroke: #8b95a3 }
 .input circle { fill: #14283a; stroke: #56b4e9 } .output circle { fill: #12312a; stroke: #2fd1a5 }
-.plus { stroke: #56b4e9 } .minus { stroke: #e69f00 }
+.plus { stroke: #56b4e9 } .minus { stroke: #e69f00 } .name { stroke: #16181c }
 }
 """
 
@@ -115,7 +116,7 @@ def _draw_line(root: ElementTree.Element, places: _Places, line: Line, largest: 
 def _draw_column(root: ElementTree.Element, places: _Places, column: Column) -> None:
     group = ElementTree.SubElement(root, "g", {"class": column.kind})
     x, y = places.names[column.name]
-    ElementTree.SubElement(group, "text", {"x": f"{x:.1f}", "y": f"{y:.1f}"}).text = column.name
+    ElementTree.SubElement(group, "text", {"x": f"{x:.1f}", "y": f"{y:.1f}", "class": "name"}).text = column.name
     for j in range(column.units):
         cx, cy = places.units[column.name, j]
         circle = ElementTree.SubElement(group, "circle", {"cx": f"{cx:.1f}", "cy": f"{cy:.1f}", "r": f"{RADIUS:g}"})

@@ -11,6 +11,7 @@ import numpy as np
 
 from dotnn.core.arguments import Symbol
 from dotnn.core.diagnostics import CompileError, Span
+from dotnn.model.constants import ConstCall
 from dotnn.model.resolve import ORACLES, resolve
 from dotnn.reports.data_summary import column_names
 from dotnn.reports.seen import Layer, Seen
@@ -63,28 +64,28 @@ def way_to_try(seen: Seen, span: Span | None, change: str, values: Mapping[str, 
     `values` maps a word that such a parameter must hold now (or "" for any number) to what it is to be.
     """
     constants = seen.model.constants
-    text = seen.model.source.text_at(span) if span else ""
+    text = re.sub(r"\bbias_init\s*=\s*\w+", "", seen.model.source.text_at(span) if span else "")  # no fix is of a bias
     words = [word for word in re.findall(r"[A-Za-z_]\w*", text) if word in constants]
     for word in dict.fromkeys(words):
         wanted = values.get("", "") if _is_number(constants[word]) else values.get(_said(constants[word]), "")
-        if wanted and _may_be(seen, f"{word}={wanted}"):
+        if wanted and _may_be(seen, word, wanted):
             return f"{change}: --set {word}={wanted}"
     return change
 
 
-def _may_be(seen: Seen, setting: str) -> bool:
-    """Whether the spec takes a setting beside those of the run: a parameter has limits."""
-    source = seen.model.source
+def _may_be(seen: Seen, word: str, wanted: str) -> bool:
+    """Whether the spec takes a setting in place of the run's own and beside its others: a parameter has limits."""
+    source, others = seen.model.source, [text for text in seen.sets if text.partition("=")[0].strip() != word]
     try:
-        resolve(parse(source), source, [*seen.sets, setting], [*ORACLES, *seen.model.check.against])
+        resolve(parse(source), source, [*others, f"{word}={wanted}"], [*ORACLES, *seen.model.check.against])
     except CompileError:
         return False
     return True
 
 
 def _said(value: object) -> str:
-    """Return what a parameter holds in one word: the name of a member of the library."""
-    name = getattr(value, "name", value)
+    """Return what a parameter holds in one word: the name of a member of the library, with arguments or without."""
+    name = value.call.func.id if isinstance(value, ConstCall) else getattr(value, "name", value)
     return str(name) if isinstance(name, str | Symbol) else ""
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
 from dotnn.reports.findings.base import Fault, Finding, place
 from dotnn.reports.seen import Arrays, Seen
-from dotnn_runtime.merit.ranking import roc_auc
 
-ENOUGH = 30
+ENOUGH, FEW = 30, 3
 SAME = 0.9999
 """A column and a target that correlate more closely than this are the same but for rounding."""
 SEEN_BEFORE = 0.05
@@ -30,13 +30,13 @@ def _columns(seen: Seen) -> Iterator[Fault]:
         answers = wanted.reshape(len(wanted), -1).astype(float)
         if len(wanted) < ENOUGH or answers.shape[1] > 8 or _is_copied(seen, answers):
             continue
-        classes = answers.shape[1] == 1 and len(np.unique(answers)) == 2
+        chosen = _chosen(answers, of_classes=declared.kind == "class")
         for name, column, values in _numbers(seen, train):
-            for j in range(answers.shape[1]):
-                if _gives_away(values, answers[:, j], classes):
-                    message = f"{column} of {name} alone tells {target}: is it known before {target} is?"
-                    fix = f"leave {column} out, unless it is what the network is to learn"
-                    yield Fault("leak", message, place(seen, declared.span), fix, {"examples": len(wanted)})
+            told = _parts(values, chosen) if chosen is not None else any(_is_scaled(values, one) for one in answers.T)
+            if told:
+                message = f"{column} of {name} alone tells {target}: is it known before {target} is?"
+                fix = f"leave {column} out, unless it is what the network is to learn"
+                yield Fault("leak", message, place(seen, declared.span), fix, {"examples": len(wanted)})
 
 
 def _numbers(seen: Seen, part: Arrays) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -50,13 +50,27 @@ def _numbers(seen: Seen, part: Arrays) -> Iterator[tuple[str, str, np.ndarray]]:
             yield name, columns[i] if i < len(columns) else f"number {i}", values
 
 
-def _gives_away(values: np.ndarray, answer: np.ndarray, classes: bool) -> bool:
-    """Whether a column is the answer, up to scale, or parts two classes at one threshold."""
+def _chosen(answers: np.ndarray, *, of_classes: bool) -> np.ndarray | None:
+    """Return the class of each example, (n,), where a target is one of several: a number, one of two, or a single 1."""
+    if answers.shape[1] == 1 and (of_classes or len(np.unique(answers)) == 2):
+        return answers[:, 0]
+    is_one = answers.shape[1] > 1 and np.isin(answers, (0, 1)).all() and (answers.sum(axis=1) == 1).all()
+    return answers.argmax(axis=1) if is_one else None
+
+
+def _parts(values: np.ndarray, chosen: np.ndarray) -> bool:
+    """Whether thresholds of a column part all classes, each of which has some examples if they are more than two."""
+    kinds, counts = np.unique(chosen, return_counts=True)
+    if len(kinds) < 2 or (len(kinds) > 2 and counts.min() < FEW):
+        return False
+    ends = sorted((values[chosen == kind].min(), values[chosen == kind].max()) for kind in kinds)
+    return all(before[1] < after[0] for before, after in pairwise(ends))
+
+
+def _is_scaled(values: np.ndarray, answer: np.ndarray) -> bool:
+    """Whether a column is the answer, up to scale."""
     if values.std() == 0 or answer.std() == 0:
         return False
-    if classes:
-        area = roc_auc(values, answer == answer.max())
-        return area in (0.0, 1.0)
     return bool(abs(np.corrcoef(values, answer)[0, 1]) > SAME)
 
 

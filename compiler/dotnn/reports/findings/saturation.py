@@ -62,7 +62,8 @@ def look(seen: Seen) -> Iterator[Fault]:
         when = f"{start:.0%} of the slopes of {after.name} were flat before the training, {end:.0%} are after it"
         large, scaled = unscaled(seen)
         change = "scale the inputs, and start from smaller weights (xavier)"
-        fix = way_to_try(seen, statement_of(after), change, {"sigmoid": "tanh"})
+        smaller = {"sigmoid": "tanh", "normal": "xavier", "uniform": "xavier"}
+        fix = way_to_try(seen, statement_of(after), change, smaller)
         if large:
             where = place(seen, key_span(seen, "data", "scale"))
             fix = f"{large}, and units want inputs near 1: put {scaled} into data ({where})"

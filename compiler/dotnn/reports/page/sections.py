@@ -29,7 +29,10 @@ def summary_of(model: Model, result: Mapping[str, Any]) -> str:
     reached = {"loss": result.get("loss"), "val_loss": result.get("val_loss"), **(result.get("metrics") or {})}
     figures = ", ".join(f"{name} {number(value)}" for name, value in reached.items() if value is not None)
     ended = "" if result.get("stopped_by") == "epochs" else f", ended by: {result.get('stopped_by')}"
-    epochs = f"{result.get('epochs')} epochs{ended}; the parameters are those of epoch {result.get('best_epoch')}"
+    plural = "s" * (result.get("epochs") != 1)
+    epochs = (
+        f"{result.get('epochs')} epoch{plural}{ended}; the parameters are those of epoch {result.get('best_epoch')}"
+    )
     return f"{model.size:,} parameters, {epochs}. {figures}."
 
 
@@ -54,8 +57,10 @@ def verdict_of_all(seen: Sequence[Seen], faults: Sequence[Sequence[Fault]]) -> t
 
 def verdict_of(seen: Seen, faults: Sequence[Fault]) -> tuple[str, str]:
     """Return in a sentence whether anything is wrong with a run, and what a constant guess would reach; its kind."""
-    guesses = [f"{said} by always saying {label}" for one in seen.compared for said, label in _guess(one)]
-    beside = f" A constant guess has an accuracy of {', '.join(guesses)}." if guesses else ""
+    guesses = [
+        f"always guessing {label} gives an accuracy of {said}" for one in seen.compared for said, label in _guess(one)
+    ]
+    beside = f" {', '.join(guesses)[:1].upper()}{', '.join(guesses)[1:]}." if guesses else ""
     if not faults:
         return f"Nothing was found to be wrong.{beside}", "good"
     more = f" (and {len(faults) - 1} more, see the diagnosis)" if len(faults) > 1 else ""

@@ -127,7 +127,7 @@ def _kinds(seen: Seen, one: Comparison) -> tuple[Array, list[str]]:
 BOUNDARY = Picture(
     "boundary",
     "what the network makes of the plane of its two inputs",
-    "networks that read two numbers",
+    "a network that reads two numbers",
     "What it makes of the plane",
     draw,
 )

@@ -37,6 +37,6 @@ CALIBRATION = Picture(
     "calibration",
     "how often probabilities are right, beside what they say",
     "outputs that are probabilities of classes",
-    "Whether probabilities hold",
+    "Calibration",
     draw,
 )

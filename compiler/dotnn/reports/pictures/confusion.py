@@ -75,5 +75,5 @@ def _matrix(root: Element, one: Classes, left: float, top: float) -> None:
 
 
 CONFUSION = Picture(
-    "confusion", "which classes are taken for which", "outputs that are classes", "Which classes are mixed up", draw
+    "confusion", "which classes are taken for which", "outputs that are classes", "Confusion matrix", draw
 )

@@ -9,13 +9,13 @@ from dotnn.reports.seen import Seen
 
 def draw(seen: Seen) -> str:
     """Return the histograms of the first pass, with the weights that the training began with."""
-    return draw_layers(f"{seen.model.name}: what was in its layers at first", seen.fresh.layers, seen.start)
+    return draw_layers(f"{seen.model.name}: layers before training", seen.fresh.layers, seen.start)
 
 
 INITIAL = Picture(
     "initial",
     "the same before the training: how far activations and derivatives fade or grow from layer to layer",
     "layers with weights or activations",
-    "What was in the layers at first",
+    "Layers before training",
     draw,
 )

@@ -19,11 +19,16 @@ BRACKETS = (
         "the `{opener}` of line {opener_line}, column {opener_column}, is not closed before `{found}`",
         "add the missing `{opener_closer}`",
         lambda m: (
-            (m.opener is not None and m.opener.text == "{" and m.is_section)
+            (m.opener is not None and m.opener.text == "{" and m.is_file_level)
             or (m.in_brackets and m.is_unclosed and (m.is_closer or m.is_statement or m.is_section or m.starts("{")))
         ),
         (
             "params { a = 1\nmodel X { }",
+            "model X { input x: [2]\nactivation f(z) = z",
+            "model X { p = x -> f\nloss f(y, t) = y",
+            'params { a = 1\nuse "mine.nn"',
+            "params { a = 1\ncell C(n) { }",
+            "block B { p = f(x)\nuse std.losses",
             "params { a = f(1 }",
             "params { a = f(1\n b = 2 }",
             "data { x = [[1, 2], [3, 4] }",

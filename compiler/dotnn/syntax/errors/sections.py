@@ -79,6 +79,14 @@ SECTIONS = (
         ("modle X { }", "param { a = 1 }", "params { }\nTrain { epochs = 1 }", "dataset { }", "network X { }"),
     ),
     SyntaxCase(
+        "NN151",
+        "a spec is no program: `{before}` belongs to no module",
+        "write {before}(…)",
+        lambda m: m.found.text == "(" and m.earlier.text == "." and m.before.kind == "name" and m.is_glued,
+        ("activation f(z) = np.exp(z)", "loss f(y, t) = 2 * tf.math.abs(y - t)", "model X { output p = np.tanh(x) }"),
+        mark="before",
+    ),
+    SyntaxCase(
         "NN121",
         "expected a section, not {found_words}",
         "every statement belongs in a section: params, model, block, data, train or check {{ … }}",

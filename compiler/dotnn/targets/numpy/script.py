@@ -9,7 +9,7 @@ from dotnn.codegen.called import ONLY, Names
 from dotnn.codegen.definitions import defined
 from dotnn.codegen.heading import headed, header
 from dotnn.codegen.hygiene import Mark, names_of
-from dotnn.codegen.lines import indented, literal, wrapped
+from dotnn.codegen.lines import all_on_the_page, indented, literal, wrapped
 from dotnn.codegen.regime import modules
 from dotnn.codegen.render import Parts, assembled
 from dotnn.codegen.shared import result_files, training_context, value_names
@@ -113,7 +113,8 @@ def predicted(graph: Graph, names: Names = ONLY) -> str:
     if graph.samples:
         made = f"{make}(params, len(next(iter(batch.values()))))"
         run = ["rng = np.random.default_rng(SEED) if rng is None else rng", f"values = {made}(batch, rng)"]
-    return "\n    ".join([*run, *wrapped("outputs = {", outputs, "}", room=INDENT)])
+    lines = [*all_on_the_page(run, INDENT), *wrapped("outputs = {", outputs, "}", room=INDENT)]
+    return "\n    ".join(lines)
 
 
 def plans(draft: Draft) -> tuple[Plan, ...]:

@@ -26,6 +26,7 @@ from dotnn.codegen.sections import Section, sections_of
 from dotnn.codegen.shared import result_files, training_context, value_names
 from dotnn.codegen.tables import constants, decayed, named
 from dotnn.codegen.threads import thread_lines
+from dotnn.codegen.wrap import INDENT
 from dotnn.ir.graph import Graph
 from dotnn.passes.zeros import zero_gradients
 from dotnn.running.told_by_data import classes_from_one
@@ -100,9 +101,10 @@ class _Part:
         return self.section.names
 
     @property
-    def passes(self) -> tuple[str, ...]:
-        """The names of the functions that compute it: its pass, its loss, and its gradient."""
-        return tuple(map(self.names.own, ("forward", "total_loss", "loss_and_grads")))
+    def passes(self) -> list[str]:
+        """The entry of the table of the functions that compute a section: its pass, its loss, and its gradient."""
+        functions = [*map(self.names.own, ("forward", "total_loss", "loss_and_grads"))]
+        return indented(wrapped(f"{literal(self.section.name)}: (", functions, "),", INDENT))
 
     @property
     def functions(self) -> list[str]:
@@ -164,6 +166,7 @@ class _Script:
             "init_lines": indented(training.init_lines(model, self.draft.values)),
             "updates": self._updates(),
             "parts": self.parts,
+            "passes": [line for part in self.parts for line in part.passes],
             "first": first.section.name,
             "state": bool(state),
             "weights": "{**PARAMS, **STATE}" if state else "PARAMS",

@@ -67,7 +67,7 @@ def edits(whole: ast.expr, names: Mapping[str, Any], script: Script, tier: int) 
         yield from _renamed(whole, arrays)
         yield from _other_bounds(whole, names)
     kind = (changes, _swapped(arrays, names, script.keywords), _wrapped, _extended(arrays, script.slopes))[tier]
-    for part, rebuild in _places(whole):
+    for part, rebuild in places(whole):
         for new in kind(part) if isinstance(part, ast.expr) else ():
             yield cast(ast.expr, rebuild(new))
     yield from _other_counts(whole, arrays, tier)
@@ -77,7 +77,7 @@ def _other_counts(whole: ast.expr, arrays: Mapping[str, Any], tier: int) -> Iter
     """Yield an expression with counts one off, or, of the last tier, with another size taken from them or added."""
     counts = {id(count) for count in counts_in(whole)} if tier in (0, TIERS - 1) else set()
     sizes = [f"{name}.shape[{axis}]" for name, value in arrays.items() for axis in range(np.ndim(value))]
-    for part, rebuild in _places(whole) if counts else ():
+    for part, rebuild in places(whole) if counts else ():
         for term in (["1"] if tier == 0 else sizes) if id(part) in counts else ():
             yield from (cast(ast.expr, rebuild(parsed(f"a {sign} {term}", a=part))) for sign in "+-")  # type: ignore[arg-type]
 
@@ -87,7 +87,7 @@ def _other_bounds(whole: ast.expr, names: Mapping[str, Any]) -> Iterator[ast.exp
     numbers = [name for name, value in names.items() if type(value) is int]
     slices = [p for s in ast.walk(whole) if isinstance(s, ast.Slice) for p in ast.walk(s)]
     inside = {id(part): part.id for part in slices if isinstance(part, ast.Name) and part.id in numbers}
-    for part, rebuild in _places(whole) if inside else ():
+    for part, rebuild in places(whole) if inside else ():
         terms = [n for n in numbers if n != inside[id(part)]] if id(part) in inside else []
         for text in ("a + b", "a - b"):
             yield from (cast(ast.expr, rebuild(parsed(text, a=part, b=parsed(n)))) for n in terms)  # type: ignore[arg-type]
@@ -118,7 +118,7 @@ def _arrays(names: Mapping[str, Any]) -> dict[str, Any]:
     return dict(list(found.items())[: MOST_NAMES * 4])
 
 
-def _places(whole: ast.expr) -> Iterator[tuple[ast.AST, Rebuild]]:
+def places(whole: ast.expr) -> Iterator[tuple[ast.AST, Rebuild]]:
     """Yield the parts of an expression in the order of `ast.walk`, and what returns it with another in that place.
 
     Only what leads to the place is made anew, all else is shared.

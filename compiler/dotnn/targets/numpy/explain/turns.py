@@ -137,7 +137,7 @@ class _Script:
         made = {s.name: f"({', '.join(map(s.names.own, functions))})" for s in self.sections}
         first = literal(self.parts[0].section.name)
         yield tree.Prose("\n".join(wrapped(f"SECTIONS = {table(made)}")))
-        yield tree.Prose(OF_SECTIONS.strip("\n").format(first=first))
+        yield tree.Prose(common.fitted(OF_SECTIONS.format(first=first)))
 
     def _defined(self) -> list[str]:
         return [*dict.fromkeys(text for p in self.parts for text in defined(p.section.model, p.graph))]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable
 from typing import Any
 
 from dotnn.codegen import optimizer
@@ -55,7 +53,6 @@ def context(model: Model, graph: Graph, plan: Plan, prediction: Plan) -> dict[st
         "prediction": _prediction(graph, prediction),
         "update_functions": _functions(update.functions),
         "blocked": blocked,
-        "blocked_passes": [_sliced(line, update.scratch) for line in update.passes],
         "state": optimizer.entries(model.train, {slot: optimizer.fresh(start) for slot, start in slots.items()}),
         "averaged": _is_mean(model),
     }
@@ -101,12 +98,6 @@ def _functions(names: set[str]) -> list[str]:
     ordered = sorted(names)
     single = f"{', '.join(ordered)} = {', '.join(f'np.{n}' for n in ordered)}"
     return [single] if len(single) <= WIDTH - INDENT else [f"{n} = np.{n}" for n in ordered]
-
-
-def _sliced(line: str, scratch: Iterable[str]) -> str:
-    """Return a pass with its scratch arrays cut to the block."""
-    names = "|".join(scratch)
-    return re.sub(rf"\b({names})\b", r"\1_", line) if names else line
 
 
 def describe_schedule(draft: Draft) -> str:

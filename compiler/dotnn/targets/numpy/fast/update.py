@@ -34,7 +34,8 @@ from dotnn.targets.numpy.fast.formula import FormulaWriter
 class UpdatePlan:
     """The finished lines: numbers and arrays made once, numbers computed at every update, passes over the arrays.
 
-    `scratch` are the arrays for what is needed on the way, each with its type.
+    `scratch` are the arrays for what is needed on the way, each with its type; passes call them by their names and
+    `of_block`, where they are cut to the block that is passed over.
     """
 
     constants: list[str] = field(default_factory=list)
@@ -44,6 +45,7 @@ class UpdatePlan:
     scratch: dict[str, str] = field(default_factory=dict)
     counts: bool = False
     d_loss: str = "1.0"
+    of_block: str = ""
     functions: set[str] = field(default_factory=set)
 
 
@@ -62,7 +64,7 @@ def plan_update(train: Train) -> UpdatePlan:
     numbers = optimizer.arguments(train)
     changing = {"t", *optimizer.run_lengths(train), *(["lr"] if train.schedule else [])}
     arrays = ["w", "g", *optimizer.slots(train), *(["rates"] if train.setting("rates") else [])]
-    plan = UpdatePlan(arrays=arrays, d_loss=str(numbers["lr"]) if folded else "1.0")
+    plan = UpdatePlan(arrays=arrays, d_loss=str(numbers["lr"]) if folded else "1.0", of_block="_")
     return _UpdateCompiler(plan, numbers, changing, folded or lines).run()
 
 
@@ -127,9 +129,9 @@ class _UpdateCompiler:
     def kept(self, name: str) -> str:
         """Return the array of a value that is computed once and used later."""
         self.inlined[name] = Name(name)
-        self.writer.names[name] = name
         self.plan.scratch[name] = "w.dtype"
-        return name
+        array = self.writer.names[name] = f"{name}{self.plan.of_block}"
+        return array
 
     def gathered(self, expr: Expr) -> Expr:
         """Return an expression in which all numbers of a product are one factor: it takes one pass over the arrays."""
@@ -184,7 +186,7 @@ class _UpdateCompiler:
         """Return a scratch array: of numbers, or a mask."""
         name = f"{'mask' if kind == 'bool' else 'scratch'}_{number}"
         self.plan.scratch[name] = "bool" if kind == "bool" else "w.dtype"
-        return name
+        return f"{name}{self.plan.of_block}"
 
     def word(self, function: str) -> str:
         """Return the name of a function of NumPy's."""

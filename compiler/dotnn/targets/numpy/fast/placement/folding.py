@@ -49,7 +49,8 @@ def _can_carry(x: Value, producers: Mapping[int, Node], reading: Mapping[int, Se
     if x.role == "input":
         return True
     made = producers[x.id]
-    return made.rule.elementwise and bool(kernel_of(made).write) and not any(map(_moves, reading[x.id]))
+    own = made.rule.elementwise and not made.rule.alias and bool(kernel_of(made).write)
+    return own and not any(map(_moves, reading[x.id]))
 
 
 def _moves(node: Node) -> bool:
