@@ -142,6 +142,9 @@ block Block1() {
 }
 model M { input x: [1]  target t: [1]  output y = Block1(x -> dense(1)) }
 train { loss = mse(y, t) }""",
+    "a sequence of one step that is computed again, with dropout": """
+model M { input x: [1, 2]  target t: [3]  output y = lstm(x, 3, recompute = 1, dropout = 0.3) }
+train { loss = mse(y, t) }""",
     "a long choice between numbers, whose condition does not fit a line": """
 activation own1(z, a = 1) = a / z^2 + 0.1 * z
 activation own2(z, a = 1) = log(1 - z) + 0.1 * a * z

@@ -35,6 +35,9 @@ def in_parts(graph: Graph) -> Graph:
         if node.loop is None or RECOMPUTE not in node.attrs:
             b.nodes.append(node)
             continue
+        if node.loop.steps == 1:  # there is nothing to cut, and a mask that is the same in all steps is as long
+            b.nodes.append(_whole(node))
+            continue
         with b.at(node.layer, node.span, node.layer.replace(".", "_")):
             _Parts(b, graph, node, node.loop).write()
     return replace(graph, nodes=tuple(b.nodes), next_id=b.next_id)
