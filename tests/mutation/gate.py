@@ -47,9 +47,9 @@ def pair_outcome(pair, report):
     return ("neither", "one", "both")[sum(pair.blamed(report))]
 
 
-def run_pair(kind, number):
+def run_pair(kind, number, seed):
     """Make two mistakes; None where they are not apart, or one of them does not show by itself."""
-    pair = pairs.drawn(kind)[number].pair()
+    pair = pairs.drawn(kind, seed)[number].pair()
     if pair is None:
         return {"outcome": "no pair", "text": ""}
     report = pair.check()
@@ -58,15 +58,17 @@ def run_pair(kind, number):
     return {"outcome": pair_outcome(pair, report), "text": f"{pair} is {report.verdict}, blamed: {blames}, {lines}"}
 
 
-def run_pairs(file, found, end):
+def run_pairs(file, found, end, seed):
     """Run the pairs that the file has not, one of each kind in turn, and count what became of all."""
     known = {(r["pairs"], r["number"]) for r in found}
-    numbered = itertools.zip_longest(*([(kind, i) for i in range(len(pairs.drawn(kind)))] for kind in pairs.KINDS))
+    numbered = itertools.zip_longest(
+        *([(kind, i) for i in range(len(pairs.drawn(kind, seed)))] for kind in pairs.KINDS)
+    )
     for kind, number in filter(None, itertools.chain.from_iterable(numbered)):
         if time.monotonic() > end:
             break
         if (kind, number) not in known:
-            found.append({"pairs": kind, "number": number, **run_pair(kind, number)})
+            found.append({"pairs": kind, "number": number, **run_pair(kind, number, seed)})
             print(json.dumps(found[-1]), file=file, flush=True)
     print(*(f"{r['outcome']}: {r['text']}" for r in found if r["outcome"] not in ("both", "no pair")), sep="\n")
     for kind in pairs.KINDS:
@@ -80,12 +82,13 @@ def main():
     parser.add_argument("file", type=Path)
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--pairs", action="store_true", help="two mistakes at once")
+    parser.add_argument("--seed", type=int, default=11, help="of the pairs that are drawn")
     options = parser.parse_args()
     options.file.touch()
     found = [json.loads(line) for line in options.file.read_text(encoding="utf-8").splitlines()]
     end = time.monotonic() + 60 * options.minutes
     with options.file.open("a", encoding="utf-8") as file:
-        run_pairs(file, found, end) if options.pairs else run_single(file, found, end)
+        run_pairs(file, found, end, options.seed) if options.pairs else run_single(file, found, end)
 
 
 def run_single(file, found, end):

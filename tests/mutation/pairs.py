@@ -215,9 +215,9 @@ KINDS = {"lines": _lines, "rules": _rules, "fast": _steps, "training": _training
 
 
 @cache
-def drawn(kind: str) -> tuple[Draw, ...]:
+def drawn(kind: str, seed: int = 11) -> tuple[Draw, ...]:
     """Return what was drawn for a kind of script, in an order of chance."""
-    rng = random.Random(11)
+    rng = random.Random(seed)
     found = list(KINDS[kind](rng))
     rng.shuffle(found)
     return tuple(found)
