@@ -307,7 +307,7 @@ def test_roc_curves_are_scikit_learn_s(folder):
 
 def test_calibration_is_scikit_learn_s(folder):
     root, (scores, actual) = shown(folder, "plane", "calibration"), scores_of(folder)
-    panel = Panel(root, "share of examples")
+    panel = Panel(root, "share that were right")
     right = scores.argmax(axis=1) == actual
     observed, stated = calibration_curve(right, scores.max(axis=1), n_bins=10)
     places, _ = line_of(root, 0)
@@ -319,7 +319,7 @@ def test_calibration_is_scikit_learn_s(folder):
 
 def counts_of(root):
     """Return how many examples each point is said to be made of, and where it is."""
-    told = re.search(r"so many of (\d+) examples at each point: (.*)", root.findtext(f"{SVG}desc"))
+    told = re.search(r"number of examples per point, (\d+) in all: (.*)", root.findtext(f"{SVG}desc"))
     found = [(int(n), p) for n, p in re.findall(r"(\d+) at ([\d.]+)", told[2])]
     assert int(told[1]) == sum(n for n, _ in found)
     return found
@@ -333,7 +333,7 @@ def test_calibration_counts_what_weights_say(folder):
     x, t, w = (np.array([[float(row[name]) for name in names] for row in rows]) for names in ("ab", "t", "w"))
     p, w = predicted(folder, "heavy", x)[:, 0], w[:, 0].astype(int)
     observed, stated = calibration_curve(np.repeat(t[:, 0], w), np.repeat(p, w), n_bins=10)
-    panel = Panel(root, "share of examples")
+    panel = Panel(root, "share that were right")
     found = np.array([panel.value(*place) for place in line_of(root, 0)[0]])
     np.testing.assert_allclose(found, np.stack([stated, observed], axis=1), atol=1e-3)
     counts = np.histogram(p[w > 0], 10, (0, 1))[0]
