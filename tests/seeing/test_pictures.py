@@ -509,3 +509,42 @@ def test_colours_can_be_told_apart(colours, ground, ink):
         seen = [lab(np.clip(view @ linear(colour), 0, 1)) for colour in colours[:4]]
         apart = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i]]
         assert min(apart) > 12
+
+
+DEAD = """
+model Dead {
+  input x: [2]  target kind: class[3]
+  output p = x -> dense(3, tanh, init = zeros) -> dense(3, softmax, init = zeros)
+}
+data { source = csv("d.csv", x = [a, b], kind = kind) }
+train { loss = cross_entropy(p, kind)  optim = sgd(0.1)  epochs = 3 }
+"""
+
+
+def test_the_curves_say_what_the_loss_was_before_the_training(folder):
+    """Weights of 0 guess each of three classes alike: a loss of log 3 before the training."""
+    (folder / "dead.nn").write_text(DEAD)
+    assert dotnn("train", "dead.nn", "--run", "dead", folder=folder).exit_code == 0
+    root = shown(folder, "dead", "curves")
+    (path,) = [p for p in root.iter(f"{SVG}path") if (p.findtext(f"{SVG}title") or "").startswith("before")]
+    places = np.array(re.findall(r"[ML]([-\d.]+) ([-\d.]+)", path.get("d")), float)
+    panel = Panel(root, "loss")
+    span = panel.up[-1][0] - panel.up[0][0]
+    np.testing.assert_allclose([panel.value(*place)[1] for place in places], np.log(3), atol=0.01 * span)
+
+
+def test_a_layer_that_tells_no_examples_apart_has_no_points(folder):
+    """Its units stay at tanh(0) for every example: words, and neither axes nor points."""
+    root = shown(folder, "dead", "hidden")
+    assert [*root.iter(f"{SVG}path"), *root.iter(f"{SVG}line")] == []
+    assert any((t.text or "").startswith("p.dense1:") for t in root.iter(f"{SVG}text"))
+
+
+def test_of_many_hidden_layers_the_last_is_shown(folder):
+    """Ten hidden layers: eight panels, one of them that of the tenth."""
+    chain = " -> ".join(["dense(3, tanh)"] * 10)
+    (folder / "deep.nn").write_text(DEAD.replace("dense(3, tanh, init = zeros)", chain).replace(", init = zeros", ""))
+    assert dotnn("train", "deep.nn", "--run", "deep", folder=folder).exit_code == 0
+    root = shown(folder, "deep", "hidden")
+    heads = [t.text for t in root.iter(f"{SVG}text") if t.get("class") == "head"]
+    assert heads == [*(f"p.dense{i}" for i in range(1, 8)), "p.dense10"]

@@ -277,17 +277,36 @@ def _caption(said: str) -> str:
 
 
 LINES = paragraph("Lines are those of the script that dotnn compile writes for the spec.", "quiet")
+RULES = {
+    "FE1": "forward equation 1, z = a W + b of the layer before",
+    "FE2": "forward equation 2, the activation",
+    "BE1": "backward equation 1, δ of the output layer",
+    "BE2": "backward equation 2, δ of a layer from that of the layer after it",
+    "BE3": "backward equation 3, the gradient of the weights",
+    "BE4": "backward equation 4, the gradient of the biases",
+}
+"""What the rules of equations are called where they are listed."""
 
 
 def equations_part(derivations: Mapping[str, Derivation]) -> PagePart:
     """Return the equations, folded: of each section of `train` by its name, of one without a name by ""."""
     what = "Forward, the loss, backward, the update"
     text = "\n".join(
-        folded(f"{what}: {name}" if name else what, ("" if name else LINES) + equations_html(of, 4, level=3))
+        folded(
+            f"{what}: {name}" if name else what,
+            ("" if name else LINES) + _key(of) + equations_html(of, 4, level=3),
+        )
         for name, of in derivations.items()
     )
     left_out = section("equations", "Equations", paragraph("They are too long for this page: dotnn explain SPEC."))
     return PagePart("equations", "Equations", section("equations", "Equations", text), len(text), left_out)
+
+
+def _key(found: Derivation) -> str:
+    """Return what stands below the equations: the rules that occur, and shapes."""
+    used = {e.rule[:3] for part in found.parts for statement in part.statements for e in statement.equations}
+    rules = "".join(f" {name}: {said}." for name, said in RULES.items() if name in used)
+    return paragraph(f"Below each equation: its rule, and the shape of its result, [] of one number.{rules}", "quiet")
 
 
 PASSED = "The code computes the derivatives of this loss correctly; this says nothing about whether the network learns."
