@@ -160,6 +160,15 @@ def test_it_says_what_the_other_commands_say(folder, found):
     assert [*found.table("Each gradient")] == [tensor["name"] for tensor in checked["tensors"]]
 
 
+def test_what_each_part_reached_is_what_the_run_folder_says(folder, found):
+    result = json.loads((folder / "r/metrics.json").read_text())
+    own, test = result["metrics"]["accuracy"], result["metrics"]["test_accuracy"]
+    shown = found.table("Loss and metrics of each part")
+    assert shown["train"] == [f"{result['loss']:.4g}", f"{own:.4g}"]
+    assert shown["test"] == [f"{result['metrics']['test_loss']:.4g}", f"{test:.4g}"]
+    assert [*shown] == ["train", "test"]  # the spec has no validation part
+
+
 def test_the_data_are_summed_up(folder, found):
     with open(folder / "d.csv", newline="") as file:
         rows = [*csv.DictReader(file)]

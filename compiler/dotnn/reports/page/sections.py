@@ -39,7 +39,9 @@ def summary_of(model: Model, result: Mapping[str, Any]) -> str:
         part: {n.removeprefix(p): v for n, v in reached.items() if _part_of(n) == p} for part, p in PREFIXES.items()
     }
     names = [*dict.fromkeys(name for row in rows.values() for name in row)]
-    cells_of = [(part, *(_blank(row.get(name)) for name in names)) for part, row in rows.items() if any(row.values())]
+    cells_of = [
+        (part, *(_blank(row.get(name)) for name in names)) for part, row in rows.items() if {*row.values()} - {None}
+    ]
     return paragraph(said) + table(("part", *names), cells_of, "Loss and metrics of each part")
 
 
