@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import re
 
 import numpy as np
@@ -315,6 +316,11 @@ def test_calibration_is_scikit_learn_s(folder):
     np.testing.assert_allclose(found, np.stack([stated, observed], axis=1), atol=1e-3)
     counts = np.histogram(scores.max(axis=1), 10, (0, 1))[0]
     assert counts_of(root) == [(n, f"{p:.2f}") for n, p in zip(counts[counts > 0], stated, strict=True)]
+    (drawn,) = [p.get("d") for p in root.iter(f"{SVG}path") if p.get("class") == "line s0"]
+    enough = counts[counts > 0] >= 5
+    assert not enough.all()
+    joined = ["L" if one and other else "M" for one, other in itertools.pairwise(enough)]
+    assert re.findall("[ML]", drawn) == ["M", *joined]
 
 
 def counts_of(root):
