@@ -16,8 +16,8 @@ HEADS = ("layer", "silent", "flat", "gradient at first", "and at last", "first u
 LEGEND = (
     "silent: the share of a layer's units that are 0 for all examples looked at. flat: the share of slopes of its "
     "activation below a hundredth of the steepest. gradient: the norm of the derivatives of the loss with respect to "
-    "its weights, before and after the training. first update: its norm as a part of that of the weights; about 0.001 "
-    "is usual in large networks, more in small ones."
+    "its weights, before and after the training. first update: its norm as a part of that of the weights; 0.001 to "
+    "0.1 is usual, the less the larger the network."
 )
 """What the columns of the table are."""
 

@@ -61,13 +61,13 @@ class Finding:
 def way_to_try(seen: Seen, span: Span | None, change: str, values: Mapping[str, str]) -> str:
     """Return how a change is tried: by `--set`, where a parameter of the spec stands at its place and may be so.
 
-    `values` maps a word that such a parameter must hold now (or "" for any number) to what it is to be.
+    `values` maps a word, or a number, that such a parameter must hold now to what it is to be.
     """
     constants = seen.model.constants
     text = re.sub(r"\bbias_init\s*=\s*\w+", "", seen.model.source.text_at(span) if span else "")  # no fix is of a bias
     words = [word for word in re.findall(r"[A-Za-z_]\w*", text) if word in constants]
     for word in dict.fromkeys(words):
-        wanted = values.get("", "") if _is_number(constants[word]) else values.get(_said(constants[word]), "")
+        wanted = values.get(_said(constants[word]), "")
         if wanted and _may_be(seen, word, wanted):
             return f"{change}: --set {word}={wanted}"
     return change
@@ -84,13 +84,11 @@ def _may_be(seen: Seen, word: str, wanted: str) -> bool:
 
 
 def _said(value: object) -> str:
-    """Return what a parameter holds in one word: the name of a member of the library, with arguments or without."""
+    """Return what a parameter holds in one word: a number, or the name of a member of the library without arguments."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:g}"
     name = value.call.func.id if isinstance(value, ConstCall) else getattr(value, "name", value)
     return str(name) if isinstance(name, str | Symbol) else ""
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def unscaled(seen: Seen) -> tuple[str, str]:
@@ -111,6 +109,12 @@ def unscaled(seen: Seen) -> tuple[str, str]:
 def place(seen: Seen, span: Span | None) -> str:
     """Return the line of the spec."""
     return seen.model.source.place(span)
+
+
+def column_place(seen: Seen, name: str, column: str) -> Span | None:
+    """Return where the spec names a column of an input, or the file that has it; the input where no file has it."""
+    source = seen.model.data.source if seen.model.data else None
+    return source.places.get(column, source.span) if source is not None else seen.model.inputs[name].span
 
 
 def place_of(seen: Seen, layer: Layer) -> str:

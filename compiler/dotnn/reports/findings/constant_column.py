@@ -8,7 +8,7 @@ import numpy as np
 
 from dotnn.core.diagnostics import Span
 from dotnn.model.model import Declared
-from dotnn.reports.findings.base import Fault, Finding, place
+from dotnn.reports.findings.base import Fault, Finding, column_place, place
 from dotnn.reports.seen import Seen
 
 
@@ -41,7 +41,7 @@ def _column(seen: Seen, name: str, i: int) -> tuple[str, Span | None]:
     columns = data.source.fields.get(name, ()) if data is not None and data.source is not None else ()
     if data is None or data.source is None or i >= len(columns):
         return f"{name}[{i}]", seen.model.inputs[name].span
-    return columns[i], data.source.places.get(columns[i], data.source.span)
+    return columns[i], column_place(seen, name, columns[i])
 
 
 CONSTANT_COLUMN = Finding("constant_column", "a column of the data is the same in every example", 80, look)
