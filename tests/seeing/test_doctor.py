@@ -175,8 +175,75 @@ def test_rare_classes_that_count_more_are_judged_by_what_they_count(seed):
     seen = watched(compiled(RARE.replace("0.02", "1e-9")), {"x": rng.standard_normal((600, 3)), "t": t}, seed)
     (one,) = seen.compared
     count = np.where(one.actual == 1, 19, 1)
-    right, guess = np.average(one.predicted == one.actual, weights=count), np.average(one.actual, weights=count)
-    assert ("constant_guess" in found(seen)) == (right <= max(guess, 1 - guess))
+    right = np.average(one.predicted == one.actual, weights=count)
+    ones = seen.parts["train"]["t"].sum()
+    often = int(19 * ones > len(seen.parts["train"]["t"]) - ones)
+    guess = np.average(one.actual == often, weights=count)
+    assert ("constant_guess" in found(seen)) == (right <= guess or len(set(one.predicted)) == 1)
+
+
+GUESSED = """
+model M { input x: [2]  target k: class[3]  output p = x -> dense(3, softmax) }
+data { x = [[0, 0]]  k = [0]  split = split(train = 60%, test = 40%) }
+train { loss = cross_entropy(p, k)  optim = sgd(1e-9)  epochs = 1 }
+"""
+MEAN = """
+model M { input x: [2]  target t: [1]  output y = x -> dense(1) }
+data { x = [[0, 0]]  t = [[0]]  split = split(train = 60%, test = 40%) }
+train { loss = mse(y, t)  optim = sgd(1e-9)  epochs = 1 }
+"""
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_constant_guess_is_that_of_the_training_part(seed):
+    """The commonest class, or the mean, of what the training has seen, measured on what it has not."""
+    rng = np.random.default_rng(seed)
+    k, x = rng.integers(0, 3, 90), rng.standard_normal((90, 2))
+    seen = watched(compiled(GUESSED), {"x": x, "k": k}, seed)
+    (one,) = seen.compared
+    often = np.bincount(seen.parts["train"]["k"]).argmax()
+    right, guess = np.mean(one.predicted == one.actual), np.mean(one.actual == often)
+    faults = [f for f in diagnosis(seen) if f.finding == "constant_guess"]
+    assert bool(faults) == (right <= guess)
+    assert all(fault.numbers == pytest.approx({"accuracy": right, "guess": guess}) for fault in faults)
+    t = 9 * rng.standard_normal((90, 1)) - 1
+    seen = watched(compiled(MEAN), {"x": x, "t": t}, seed)
+    (one,) = seen.compared
+    guess = np.mean((one.actual - seen.parts["train"]["t"].mean(dtype=float)) ** 2)
+    faults = [f for f in diagnosis(seen) if f.finding == "constant_guess"]
+    assert bool(faults) == (np.mean((one.values - one.actual) ** 2) >= guess)
+    assert all(fault.numbers["guess"] == pytest.approx(guess) for fault in faults)
+
+
+def test_dead_units_beside_equal_ones_are_no_second_finding():
+    text = SPEC.format(**{**HEALTHY, "act": "relu", "hidden": "dense(8, act)"}).replace("init = xavier", "init = zeros")
+    text = text.replace("epochs = 12 }", "epochs = 12\n  init = zeros }")
+    faults = diagnosis(watched(compiled(text), data(0), 0))
+    assert [fault.finding for fault in faults] == ["symmetry", "constant_guess"]
+    assert faults[0].place == f"line {1 + text[: text.index('  init = zeros }')].count(chr(10))}"
+    assert faults[1].fix == "mend the finding above first"
+
+
+def test_a_fault_that_does_no_harm_is_one_to_look_at():
+    """Half of the units are dead, but the others are enough; with none that lives it is a fault."""
+    spec = SPEC.format(**{**HEALTHY, "act": "relu", "lr": "0.05", "epochs": 40})
+    spec = spec.replace(
+        "h = x -> dense(8, act)", "d = x -> dense(8, act, bias_init = constant(-100))\n  h = concat(x, d)"
+    )
+    rng, k = np.random.default_rng(0), np.arange(120) % 3
+    x = 4 * np.eye(3, 4)[k] + 0.1 * rng.standard_normal((120, 4))
+    faults = diagnosis(watched(compiled(spec), {"x": x, "k": k}, 0))
+    assert [(fault.finding, fault.minor) for fault in faults] == [("dead_units", True), ("never_moved", True)]
+    faults = diagnosis(watched(script(**PLANTED["dead_units"]), data(0), 0))
+    assert not next(f for f in faults if f.finding == "dead_units").minor
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_saturation_that_the_training_made_has_no_start_as_its_fix(seed):
+    """The weights begin by Xavier's rule already: the rate is the fault, and the only fix beside it says so."""
+    seen = watched(script(lr="10"), data(seed), seed)
+    for fault in (f for f in diagnosis(seen) if f.finding == "saturation"):
+        assert fault.numbers["start"] <= 0.75 and fault.fix == "mend the finding above first"
 
 
 DATED = """

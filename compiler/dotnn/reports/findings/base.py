@@ -24,13 +24,19 @@ FAR_FROM_ZERO = 10.0
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong: what, with its `numbers` by name; where in the spec; what to do about it."""
+    """One thing that is wrong: what, with its `numbers` by name; where in the spec; what to do about it.
+
+    A `minor` one is to be looked at: it does no harm, or the network has learned well in spite of it. One that
+    `follows` is explained by what is wrong with the training or the layers, if anything is found that is worse.
+    """
 
     finding: str
     message: str
     place: str
     fix: str
     numbers: Mapping[str, float] = field(default_factory=dict)
+    minor: bool = False
+    follows: bool = False
 
     def as_json(self) -> dict[str, object]:
         """Return it as `--json` prints it."""
@@ -39,6 +45,7 @@ class Fault:
             "message": self.message,
             "place": self.place,
             "fix": self.fix,
+            "minor": self.minor,
             "numbers": {name: n if math.isfinite(n) else None for name, n in self.numbers.items()},
         }
 
@@ -48,6 +55,7 @@ class Finding:
     """Something that can be wrong with a training. `look` yields a fault for each place where it is.
 
     The lower its `rank`, the worse: what has a lower one may be the cause of what has a higher one.
+    One `of_layers` is a sign of what hinders learning, one `of_data` says nothing of the network.
     One `of_a_loss` goes by the loss of a training or its gradient: where sections take turns, their sum says nothing.
     """
 
@@ -56,6 +64,8 @@ class Finding:
     rank: int
     look: Callable[[Seen], Iterator[Fault]]
     of_a_loss: bool = False
+    of_layers: bool = False
+    of_data: bool = False
 
 
 def way_to_try(seen: Seen, span: Span | None, change: str, values: Mapping[str, str]) -> str:

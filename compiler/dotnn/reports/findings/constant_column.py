@@ -22,7 +22,14 @@ def look(seen: Seen) -> Iterator[Fault]:
         for i in np.flatnonzero((values == values[0]).all(axis=0)):
             column, span = _column(seen, name, int(i))
             message = f"the column {column} is the same in all {len(values)} examples of the training part"
-            yield Fault("constant_column", message, place(seen, span), f"leave {column} out", {"examples": len(values)})
+            yield Fault(
+                "constant_column",
+                message,
+                place(seen, span),
+                f"leave {column} out",
+                {"examples": len(values)},
+                minor=True,
+            )
 
 
 def _has_columns(seen: Seen, declared: Declared) -> bool:
@@ -44,4 +51,6 @@ def _column(seen: Seen, name: str, i: int) -> tuple[str, Span | None]:
     return columns[i], column_place(seen, name, columns[i])
 
 
-CONSTANT_COLUMN = Finding("constant_column", "a column of the data is the same in every example", 80, look)
+CONSTANT_COLUMN = Finding(
+    "constant_column", "a column of the data is the same in every example", 80, look, of_data=True
+)

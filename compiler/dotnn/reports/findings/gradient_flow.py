@@ -65,4 +65,5 @@ GRADIENT_FLOW = Finding(
     40,
     look,
     of_a_loss=True,
+    of_layers=True,
 )

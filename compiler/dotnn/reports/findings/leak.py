@@ -121,4 +121,6 @@ def _is_continuous(seen: Seen) -> bool:
     return any(len(np.unique(column)) > len(column) / 4 for column in rows.T)
 
 
-LEAK = Finding("leak", "a column alone tells the target, or held-out examples are in the training part", 45, look)
+LEAK = Finding(
+    "leak", "a column alone tells the target, or held-out examples are in the training part", 45, look, of_data=True
+)

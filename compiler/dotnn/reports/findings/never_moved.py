@@ -24,4 +24,4 @@ def look(seen: Seen) -> Iterator[Fault]:
             yield Fault("never_moved", message, place(seen, p.span), fix, {"numbers": p.size})
 
 
-NEVER_MOVED = Finding("never_moved", "a weight is after the training what it was before", 35, look)
+NEVER_MOVED = Finding("never_moved", "a weight is after the training what it was before", 35, look, of_layers=True)
