@@ -126,7 +126,8 @@ def test_a_column_that_parts_several_classes_is_a_leak(one_hot, seed):
 
 TABLE = """
 model M { input x: [3]  target k: class[2]  output p = x -> dense(4, tanh) -> dense(2, softmax) }
-data { source = csv("d.csv", x = [a, b, c], k = k) }
+data { source = csv("d.csv",
+  x = [a, b, c], k = k) }
 train { loss = cross_entropy(p, k)  optim = adam(0.03)  epochs = 20 }
 """
 
@@ -146,12 +147,12 @@ def test_a_constant_column_and_rare_classes_are_named(seed, tmp_path):
         assert ("constant_column" in names, "class_imbalance" in names) == (constant, rare)
         if constant:
             (fault,) = [f for f in diagnosis(watched(begun, None, seed)) if f.finding == "constant_column"]
-            assert "column b " in fault.message and fault.place == "line 3"
+            assert "column b " in fault.message and fault.place == "line 4"
     x[:, 1] = k + rng.random(200) / 2
     rows = [f"{a},{b},{c},{n}" for (a, b, c), n in zip(x, k, strict=True)]
     (tmp_path / "d.csv").write_text("\n".join(["a,b,c,k", *rows]))
     (fault,) = [f for f in diagnosis(watched(compiled(TABLE, tmp_path / "s.nn"), None, seed)) if f.finding == "leak"]
-    assert "column b " in fault.message and fault.place == "line 3"
+    assert "column b " in fault.message and fault.place == "line 4"
 
 
 RARE = """
