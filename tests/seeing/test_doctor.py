@@ -237,6 +237,8 @@ def test_a_fault_that_does_no_harm_is_one_to_look_at():
     assert [(fault.finding, fault.minor) for fault in faults] == [("dead_units", True), ("never_moved", True)]
     faults = diagnosis(watched(script(**PLANTED["dead_units"]), data(0), 0))
     assert not next(f for f in faults if f.finding == "dead_units").minor
+    follows = next(f for f in faults if f.finding == "never_moved")
+    assert follows.fix == "mend the finding above first"
 
 
 @pytest.mark.parametrize("seed", range(3))

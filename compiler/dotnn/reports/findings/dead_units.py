@@ -43,14 +43,14 @@ def look(seen: Seen) -> Iterator[Fault]:
         if share <= TOO_MANY or (len(layer.a) < ENOUGH and share < 1):
             continue
         units, dead = len(silent), int(silent.sum())
-        change = "lower the learning rate, or start from smaller weights and biases of 0"
-        if _is_like_relu(seen, layer):
-            change = "lower the learning rate, start from smaller weights and biases of 0, or use leaky_relu"
+        from_start = float(silent_units(before).mean()) > TOO_MANY
+        change = "start from smaller weights and biases of 0" if from_start else "lower the learning rate"
+        change += ", or use leaky_relu" if _is_like_relu(seen, layer) else ""
         fix = way_to_try(seen, statement_of(layer), change, {"relu": "leaky_relu"})
         which = f"all {units}" if dead == units else f"{dead} of the {units}"
         message = f"{which} units of {layer.name} are 0 for each of {len(layer.a)} examples: they are dead"
-        numbers, follows = {"dead": dead, "units": units}, float(silent_units(before).mean()) <= TOO_MANY
-        yield Fault("dead_units", message, place_of(seen, layer), fix, numbers, follows=follows)
+        numbers = {"dead": dead, "units": units}
+        yield Fault("dead_units", message, place_of(seen, layer), fix, numbers, follows=not from_start)
 
 
 DEAD_UNITS = Finding(
