@@ -41,6 +41,14 @@ KINDS = {
         "formula", "swapped_branches",
         "d_v = np.where(v > 0.1, d_expression * np.cos(v), d_expression * np.cos(v))",
     ),
+    "nothing sent back at all": ("recomputed", "cut_off", "d_parts = d_y.reshape(-1, 2, 3, 4) * 0"),
+    "a sum of turns that stops": ("recomputed", "dropped_batch_sum", "d_b += d_xz[0]"),
+    "a kernel that only the gradient of an input reads": (
+        "steps", "transposed_kernel",
+        "d_x = conv1d_transpose(d_h_z, np.swapaxes(h_W, -1, -2), size=7, stride=2, pad=(2, 1))",
+    ),
+    "the edge of a loss": ("hinge", "tie", "d_y = d_loss * np.where(t * y <= 1, -t, 0) / (3 * len(y))"),
+    "equal values in a block behind a tanh": ("blocks", "dropped_term", "d = d"),
 }  # fmt: skip
 
 
@@ -49,3 +57,13 @@ def test_a_kind_is_blamed_on_its_line(kind):
     subject, operator, change = KINDS[kind]
     found = [m for m in suite.line_mutants(subject) if (m.operator, m.change) == (operator, change)]
     assert found and [str(row) for row in map(suite.run, found) if not row.right] == []
+
+
+UNCLEARED = [("image", "copyto(d_m_bordered, 0) → pass"), ("groups", "copyto(d_x_bordered, 0) → pass")]
+
+
+@pytest.mark.parametrize(("subject", "change"), UNCLEARED)
+def test_a_border_that_is_not_cleared_is_blamed(subject, change):
+    (step,) = (step for step in suite.faulty_steps(subject) if step.change == change)
+    row = suite.run(suite.fast_mutant(step, subject))
+    assert row.right, str(row)

@@ -20,6 +20,8 @@ from dotnn_runtime.gradcheck.tracing.traced import load_script
 
 GROUPS = suite.groups()
 ALL = bool(os.environ.get("DOTNN_LONG"))
+OF_A_KIND = 3
+"""How many mistakes of a kind are made here: `gate.py` makes all of them."""
 BESIDE = {
     ("blocks", "d_h = block_max_d_input(d_m, cache['h_z'], m, 2, 3)"):
         "the wrong operand is seen first in the helper that it is handed to; the line itself is blamed second",
@@ -33,7 +35,7 @@ BESIDE = {
 
 @pytest.mark.parametrize("name", GROUPS)
 def test_every_mistake_is_caught_and_blamed(name):
-    result = suite.run_group(GROUPS[name], 0 if ALL else GROUPS[name].sample)
+    result = suite.run_group(GROUPS[name], 0 if ALL else min(GROUPS[name].sample, OF_A_KIND))
     assert result.rows
     assert result.missed == []
     assert [str(row) for row in result.rows if not row.right and row.mutant.id not in BESIDE] == []

@@ -19,10 +19,18 @@ from dotnn_runtime.gradcheck import Verdict, check_script
 
 EPOCHS = 10
 ISOLATED = """
-import runpy, sys
+import os, runpy, sys
 sys.path.insert(0, sys.argv[1])
-sys.argv = sys.argv[2:]
-runpy.run_path(sys.argv[0], run_name="__main__")
+scripts = sys.argv[2:]
+for script in scripts:
+    os.chdir(os.path.dirname(script))
+    sys.argv = [script, "check"]
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as end:
+        if end.code:
+            sys.exit(f"{script}: {end.code}")
+print(len(scripts), "scripts checked")
 """
 DIGESTS = """
 import hashlib, sys
@@ -77,21 +85,24 @@ def test_the_styles_train_alike(path):
 
 
 def test_passes_the_validator(path, style):
-    begun = Compilation.read(str(path))
-    alone = [part.alone for part in begun.parts.values()] or [begun]
-    for one in alone:
-        report = check_script(one.script(style=style, input_gradients=True), path.with_suffix(".py").name)
-        assert report.verdict is Verdict.PASS
+    parts = [*Compilation.read(str(path)).parts.values()] if path.stem in IN_TURN else []
+    scripts = [part.alone.script(style=style, input_gradients=True) for part in parts]
+    for script in scripts or [compiled(path, style, input_gradients=True).script]:
+        assert check_script(script, path.with_suffix(".py").name).verdict is Verdict.PASS
 
 
-def test_the_script_needs_numpy_only(path, style, tmp_path, only_numpy):
-    script = tmp_path / "model.py"
-    script.write_text(compiled(path, style).script)
-    command = [sys.executable, "-I", "-S", "-B", "-W", "error", "-c", ISOLATED, str(only_numpy), str(script), "check"]
+def test_the_scripts_need_numpy_only(style, tmp_path, only_numpy):
+    """Each in a folder of its own, one after the other in an interpreter that finds nothing else."""
+    for path in SPECS.glob("**/*.nn"):
+        script = tmp_path / path.stem / "model.py"
+        script.parent.mkdir()
+        script.write_text(compiled(path, style).script)
+    scripts = sorted(str(script) for script in tmp_path.glob("*/model.py"))
+    command = [sys.executable, "-I", "-S", "-B", "-W", "error", "-c", ISOLATED, str(only_numpy), *scripts]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.stderr == ""
-    assert done.returncode == 0, done.stdout
-    assert sorted(os.listdir(tmp_path)) == ["model.py"]
+    assert done.stdout.splitlines()[-1] == f"{len(scripts)} scripts checked"
+    assert {name for folder in tmp_path.iterdir() for name in os.listdir(folder)} == {"model.py"}
 
 
 def test_training_lowers_the_loss(path, style):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from types import ModuleType
 
 from dotnn.codegen.site import Site
 from dotnn.running.observing import Array
+from dotnn.running.scripts import FILE, run_script
 
 HOOK = "dotnn_moved"
 """The name of the function that the script calls with the value."""
@@ -18,9 +20,10 @@ def displaced(text: str, site: Site, turn: int, move: Callable[[Array], Array]) 
 
     Its statement is that of the site; it runs for this value after `turn` other executions.
     """
-    tree = ast.parse(text)
-    _Inserting(site).visit(tree)
-    module, runs = ModuleType("dotnn_displaced"), 0
+    first, last = next(lines for lines in _functions(text) if lines[0] <= site.line <= lines[1])
+    function = ast.parse("\n".join(text.split("\n")[first - 1 : last]))
+    _Inserting(site).visit(ast.increment_lineno(function, first - 1))
+    module, runs = run_script(text, "dotnn_displaced"), 0
 
     def moved(value: Array) -> Array:
         nonlocal runs
@@ -28,9 +31,15 @@ def displaced(text: str, site: Site, turn: int, move: Callable[[Array], Array]) 
         return move(value) if runs == turn + 1 else value
 
     vars(module)[HOOK] = moved
-    module.__file__ = "dotnn_displaced.py"
-    exec(compile(ast.fix_missing_locations(tree), "<dotnn_displaced>", "exec"), vars(module))
+    exec(compile(ast.fix_missing_locations(function), FILE, "exec"), vars(module))
     return module
+
+
+@lru_cache(maxsize=4)
+def _functions(text: str) -> list[tuple[int, int]]:
+    """Return the first and the last line of every function of a script, decorators included."""
+    functions = (node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef))
+    return [(min([n.lineno, *(d.lineno for d in n.decorator_list)]), n.end_lineno or 0) for n in functions]
 
 
 class _Inserting(ast.NodeTransformer):

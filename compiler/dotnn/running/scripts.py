@@ -11,6 +11,9 @@ from types import CodeType, ModuleType
 
 from dotnn.running.requirement import Requirement
 
+FILE = "<generated script>"
+"""What the code of a script that lies in no file says of where it is from."""
+
 
 def load_module(path: Path, needs: Requirement | None = None) -> ModuleType:
     """Import a generated script from its file, without leaving bytecode beside it.
@@ -44,4 +47,4 @@ def run_script(script: str, name: str, file: str = "", needs: Requirement | None
 @lru_cache(maxsize=4)
 def code_of(script: str) -> CodeType:
     """Return the code of a script: one and the same text is verified, tried, trained and looked at in the end."""
-    return compile(script, "<generated script>", "exec")
+    return compile(script, FILE, "exec")

@@ -86,11 +86,18 @@ def _extreme(arg: Callable[..., Any]) -> Branch:
     return Branch(decide, apply, ties)
 
 
+def _real(value: Any) -> Any:
+    """Return the real part of what is complex, and what is not as it is."""
+    if isinstance(value, np.ndarray | np.generic):  # which nearly all are, in every branch of every displaced pass
+        return value.real if value.dtype.kind == "c" else value
+    return np.real(value) if np.iscomplexobj(value) else value
+
+
 def _step(function: Callable[..., Any], ties: Callable[..., int] = _no_ties) -> Branch:
     """Build a function that is constant between its jumps (argmax, sign, floor): the decision is the result."""
 
     def decide(*args: Any, **options: Any) -> Array:
-        return np.asarray(function(*(np.real(a) if np.iscomplexobj(a) else a for a in args), **options))
+        return np.asarray(function(*map(_real, args), **options))
 
     return Branch(decide, lambda decision, *_args, **_options: decision[()], ties)
 

@@ -28,8 +28,9 @@ class _Deciding(Values):
 
     def branch(self, number: int, function: str, plain: Any, *args: Any, **options: Any) -> Any:
         """As above; a list of arrays is the array that NumPy makes of it."""
-        args = tuple(np.asarray(a) if _holds_arrays(a) else a for a in args)
-        if set(options) - {"axis", "keepdims"} or not any(is_float(a) for a in args):
+        if list in (kinds := [*map(type, args)]) or tuple in kinds:
+            args = tuple(np.asarray(a) if _holds_arrays(a) else a for a in args)
+        if not any(map(is_float, args)) or (options and set(options) - {"axis", "keepdims"}):
             return plain(*args, **options)
         return self.decided(number, function, plain, args, options)
 

@@ -96,7 +96,7 @@ class CallStatements(Copies):
         values = [v for v in self.flow.frames[child].sent.values() if writer.keyed(v)]
         final = self.final_entries if not self.flat else {}
         whole = self._takes_whole(child, values, final)
-        dictionary = "d" if whole or not values else self.scope.free(f"d_{base_name(child)}_params")
+        dictionary = "inner" if whole or not values else self.scope.free(f"d_{base_name(child)}_params")
         prefix = "".join(f"{part}." for part in inside(child.params, self.call.params))
         for v in values:
             if v.id not in final:
@@ -120,14 +120,14 @@ class CallStatements(Copies):
         assert back is not None
         (first,) = self.writers[copies[0]].returning()
         state = self.name(first)
-        targets = [*(state for _ in back.results), *(["d"] if back.keys else [])]
+        targets = [*(state for _ in back.results), *(["inner"] if back.keys else [])]
         arguments = [state, *self._texts(copies[0], "backward", loop=True)[1:], *self._cache_of(copies[0], back, "n")]
         origin = tree.Origin("call", pair.base, copies[0].path)
         steps: list[tree.Stmt] = [
             tree.Assign(tuple(targets), f"{pair.name}_backward({', '.join(arguments)})", origin=origin)
         ]
         if back.keys:
-            steps.append(tree.Assign(("grads",), '{f"{n}.{name}": g for name, g in d.items()}', sign="|="))
+            steps.append(tree.Assign(("grads",), '{f"{n}.{name}": g for name, g in inner.items()}', sign="|="))
         start = self.ref(first, "backward")
         begin = [tree.Assign((state,), start)] if start != state else []
         after = [tree.Assign((self._target(v),), state) for v in self.writers[copies[-1]].sent()]

@@ -72,7 +72,7 @@ class LocalNames:
         calls = Counter(base_name(call) for call in self.flow.frames if call.parent)  # so many may bear it
         for base in map(base_name, self.children):
             names = [base, *(f"{base}_{k}" for k in range(2, max(calls[base], LEAST_FUNCTIONS) + 1))]
-            taken |= {"n", "d", "i"}.union(*((name, f"{name}_backward") for name in names))
+            taken |= {"n", "inner", "i"}.union(*((name, f"{name}_backward") for name in names))
         return taken
 
     @cached_property

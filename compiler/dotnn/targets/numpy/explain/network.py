@@ -162,8 +162,14 @@ class NetworkWriter:
     def _doc(self, pair: Pair) -> tuple[str, str]:
         call = pair.call
         if call.use is not None:
-            args = ", ".join(f"{name} = {value}" for name, value in call.use.args.items())
-            shapes = self._shapes(pair)
+            given = [dict(one.use.args) for one in pair.uses if one.use is not None]
+            args = ", ".join(
+                name if any(other.get(name) != value for other in given) else f"{name} = {value}"
+                for name, value in call.use.args.items()
+            )
+            first, *others = dict.fromkeys(self._shapes(pair, one) for one in pair.uses)
+            name = f"{first.partition(' ')[0]} " if len(self.flow.frames[call].entering) == 1 else ""
+            shapes = " or ".join([first, *(text.removeprefix(name) for text in others)])
             return f"block {call.use.block}{f'({args})' * bool(args)}: {shapes}", self.spec.place(call.use.declared)
         assert call.step is not None
         layer = call.step.layer
@@ -173,10 +179,11 @@ class NetworkWriter:
             )
         return " ".join((_with_functions(layer.equation, call.step.attrs) or layer.doc).split()), ""
 
-    def _shapes(self, pair: Pair) -> str:
-        frame = self.flow.frames[pair.call]
-        writer = self.writers[pair.call]
-        ins = ", ".join(f"{writer.name(v)} {v.type}" for v in frame.entering.values())
+    def _shapes(self, pair: Pair, use: Call | None = None) -> str:
+        """Return the shapes of what a function takes and returns, at the first or at another use."""
+        frame, writer = self.flow.frames[use or pair.call], self.writers[pair.call]
+        names = [writer.name(v) for v in self.flow.frames[pair.call].entering.values()]
+        ins = ", ".join(f"{name} {v.type}" for name, v in zip(names, frame.entering.values(), strict=True))
         outs = ", ".join(str(v.type) for v in frame.leaving.values())
         return f"{ins} -> {outs}"
 
