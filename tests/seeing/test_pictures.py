@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import re
 
 import numpy as np
@@ -307,7 +308,7 @@ def test_roc_curves_are_scikit_learn_s(folder):
 
 def test_calibration_is_scikit_learn_s(folder):
     root, (scores, actual) = shown(folder, "plane", "calibration"), scores_of(folder)
-    panel = Panel(root, "share of examples")
+    panel = Panel(root, "share that were right")
     right = scores.argmax(axis=1) == actual
     observed, stated = calibration_curve(right, scores.max(axis=1), n_bins=10)
     places, _ = line_of(root, 0)
@@ -315,11 +316,16 @@ def test_calibration_is_scikit_learn_s(folder):
     np.testing.assert_allclose(found, np.stack([stated, observed], axis=1), atol=1e-3)
     counts = np.histogram(scores.max(axis=1), 10, (0, 1))[0]
     assert counts_of(root) == [(n, f"{p:.2f}") for n, p in zip(counts[counts > 0], stated, strict=True)]
+    (drawn,) = [p.get("d") for p in root.iter(f"{SVG}path") if p.get("class") == "line s0"]
+    enough = counts[counts > 0] >= 5
+    assert not enough.all()
+    joined = ["L" if one and other else "M" for one, other in itertools.pairwise(enough)]
+    assert re.findall("[ML]", drawn) == ["M", *joined]
 
 
 def counts_of(root):
     """Return how many examples each point is said to be made of, and where it is."""
-    told = re.search(r"so many of (\d+) examples at each point: (.*)", root.findtext(f"{SVG}desc"))
+    told = re.search(r"number of examples per point, (\d+) in all: (.*)", root.findtext(f"{SVG}desc"))
     found = [(int(n), p) for n, p in re.findall(r"(\d+) at ([\d.]+)", told[2])]
     assert int(told[1]) == sum(n for n, _ in found)
     return found
@@ -333,7 +339,7 @@ def test_calibration_counts_what_weights_say(folder):
     x, t, w = (np.array([[float(row[name]) for name in names] for row in rows]) for names in ("ab", "t", "w"))
     p, w = predicted(folder, "heavy", x)[:, 0], w[:, 0].astype(int)
     observed, stated = calibration_curve(np.repeat(t[:, 0], w), np.repeat(p, w), n_bins=10)
-    panel = Panel(root, "share of examples")
+    panel = Panel(root, "share that were right")
     found = np.array([panel.value(*place) for place in line_of(root, 0)[0]])
     np.testing.assert_allclose(found, np.stack([stated, observed], axis=1), atol=1e-3)
     counts = np.histogram(p[w > 0], 10, (0, 1))[0]
@@ -509,3 +515,42 @@ def test_colours_can_be_told_apart(colours, ground, ink):
         seen = [lab(np.clip(view @ linear(colour), 0, 1)) for colour in colours[:4]]
         apart = [np.linalg.norm(a - b) for i, a in enumerate(seen) for b in seen[:i]]
         assert min(apart) > 12
+
+
+DEAD = """
+model Dead {
+  input x: [2]  target kind: class[3]
+  output p = x -> dense(3, tanh, init = zeros) -> dense(3, softmax, init = zeros)
+}
+data { source = csv("d.csv", x = [a, b], kind = kind) }
+train { loss = cross_entropy(p, kind)  optim = sgd(0.1)  epochs = 3 }
+"""
+
+
+def test_the_curves_say_what_the_loss_was_before_the_training(folder):
+    """Weights of 0 guess each of three classes alike: a loss of log 3 before the training."""
+    (folder / "dead.nn").write_text(DEAD)
+    assert dotnn("train", "dead.nn", "--run", "dead", folder=folder).exit_code == 0
+    root = shown(folder, "dead", "curves")
+    (path,) = [p for p in root.iter(f"{SVG}path") if (p.findtext(f"{SVG}title") or "").startswith("before")]
+    places = np.array(re.findall(r"[ML]([-\d.]+) ([-\d.]+)", path.get("d")), float)
+    panel = Panel(root, "loss")
+    span = panel.up[-1][0] - panel.up[0][0]
+    np.testing.assert_allclose([panel.value(*place)[1] for place in places], np.log(3), atol=0.01 * span)
+
+
+def test_a_layer_that_tells_no_examples_apart_has_no_points(folder):
+    """Its units stay at tanh(0) for every example: words, and neither axes nor points."""
+    root = shown(folder, "dead", "hidden")
+    assert [*root.iter(f"{SVG}path"), *root.iter(f"{SVG}line")] == []
+    assert any((t.text or "").startswith("p.dense1:") for t in root.iter(f"{SVG}text"))
+
+
+def test_of_many_hidden_layers_the_last_is_shown(folder):
+    """Ten hidden layers: eight panels, one of them that of the tenth."""
+    chain = " -> ".join(["dense(3, tanh)"] * 10)
+    (folder / "deep.nn").write_text(DEAD.replace("dense(3, tanh, init = zeros)", chain).replace(", init = zeros", ""))
+    assert dotnn("train", "deep.nn", "--run", "deep", folder=folder).exit_code == 0
+    root = shown(folder, "deep", "hidden")
+    heads = [t.text for t in root.iter(f"{SVG}text") if t.get("class") == "head"]
+    assert heads == [*(f"p.dense{i}" for i in range(1, 8)), "p.dense10"]

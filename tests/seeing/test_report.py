@@ -146,7 +146,9 @@ def test_it_says_what_the_other_commands_say(folder, found):
     (output,) = figures["outputs"]
     shown = found.table("Figures of p against kind")
     assert shown["accuracy"][0] == f"{output['figures']['accuracy']:.4g}"
-    assert shown["accuracy"][1] == " and ".join(f"{end:.4g}" for end in output["intervals"]["accuracy"])
+    low, high = output["intervals"]["accuracy"]
+    near = [float(end) for end in shown["accuracy"][1].split(" to ")]
+    assert np.allclose(near, (low, high), rtol=0, atol=0.05 * (high - low))
     assert shown["Brier score"][0] == f"{output['figures']['brier']:.4g}"
     seen = json.loads(dotnn("doctor", "r", "--json", folder=folder).stdout)
     words = " ".join(found.words)
@@ -154,8 +156,17 @@ def test_it_says_what_the_other_commands_say(folder, found):
     signs = found.table("Signs of every layer")
     assert [*signs] == [layer["layer"] for layer in seen["layers"]]
     checked = json.loads(dotnn("check", "s.nn", "--set", "units=5", "--json", folder=folder).stdout)
-    assert checked["verdict"] == "PASS" and "PASS" in found.words
+    assert checked["verdict"] == "PASS" and "Gradient check: passed." in found.words
     assert [*found.table("Each gradient")] == [tensor["name"] for tensor in checked["tensors"]]
+
+
+def test_what_each_part_reached_is_what_the_run_folder_says(folder, found):
+    result = json.loads((folder / "r/metrics.json").read_text())
+    own, test = result["metrics"]["accuracy"], result["metrics"]["test_accuracy"]
+    shown = found.table("Loss and metrics of each part")
+    assert shown["train"] == [f"{result['loss']:.4g}", f"{own:.4g}"]
+    assert shown["test"] == [f"{result['metrics']['test_loss']:.4g}", f"{test:.4g}"]
+    assert [*shown] == ["train", "test"]  # the spec has no validation part
 
 
 def test_the_data_are_summed_up(folder, found):

@@ -16,8 +16,8 @@ HEADS = ("layer", "silent", "flat", "gradient at first", "and at last", "first u
 LEGEND = (
     "silent: the share of a layer's units that are 0 for all examples looked at. flat: the share of slopes of its "
     "activation below a hundredth of the steepest. gradient: the norm of the derivatives of the loss with respect to "
-    "its weights, before and after the training. first update: its norm as a part of that of the weights; about 0.001 "
-    "is usual in large networks, more in small ones."
+    "its weights, before and after the training. first update: its norm as a part of that of the weights; 0.001 to "
+    "0.1 is usual, the less the larger the network."
 )
 """What the columns of the table are."""
 
@@ -66,12 +66,19 @@ def diagnosis_json(seen: Seen) -> dict[str, object]:
 def diagnosis_text(seen: Seen) -> str:
     """Return the findings of a run, the worst first, and the table of its layers, as lines of text."""
     faults, signs = diagnosis(seen), vital_signs(seen)
-    many = len(faults)
-    found = "nothing found" if not many else f"{many} finding{'s' if many != 1 else ''}, the worst first"
-    lines = [f"{seen.name}: {found}; {len(FINDINGS)} things were looked for"]
+    lines = [f"{seen.name}: {_how_many(faults)}; {len(FINDINGS)} things were looked for"]
     for fault in faults:
         lines += ["", f"{fault.message} ({fault.place})", f"  fix: {fault.fix}"]
     return "\n".join([*lines, "", *_table([HEADS, *map(cells, signs)])])
+
+
+def _how_many(faults: Sequence[Fault]) -> str:
+    many = len(faults)
+    if not many:
+        return "nothing found"
+    if all(fault.minor for fault in faults):
+        return f"nothing wrong, {many} thing{'s' if many != 1 else ''} to look at"
+    return f"{many} finding{'s' if many != 1 else ''}, the worst first"
 
 
 def cells(sign: Sign) -> tuple[str, ...]:
@@ -85,7 +92,8 @@ def worst_line(name: str, faults: Sequence[Fault]) -> str:
     if not faults:
         return ""
     more = f" ({len(faults) - 1} more: dotnn doctor {name})" if len(faults) > 1 else ""
-    return f"doctor: {faults[0].message} ({faults[0].place}); {faults[0].fix}{more}"
+    grade = "one thing to look at: " if faults[0].minor else ""
+    return f"doctor: {grade}{faults[0].message} ({faults[0].place}); {faults[0].fix}{more}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -81,9 +81,9 @@ def _parts_of_all(
 
 
 def _parts(run: Run, data: str | None, seen: Seen, faults: Sequence[Fault]) -> Iterator[PagePart]:
-    yield from _network_and_data(run, data, seen)
-    yield figures_part(figures_of(run, dict(seen.parts[seen.part]), seen.part).as_json())
     yield diagnosis_part(seen, faults)
+    yield figures_part(figures_of(run, dict(seen.parts[seen.part]), seen.part).as_json())
+    yield from _network_and_data(run, data, seen)
     yield from picture_parts(seen)
     yield from _equations_and_verdict(run)
     yield reproduction_part(_facts(run), _command(run))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from dotnn.reports.drawing.marks import Array
 from dotnn_runtime.pictures.axes import Axes, room_left
@@ -14,16 +15,22 @@ from dotnn_runtime.pictures.svg import frame, text_of
 
 SIDE, GAP, TOP, ROW, ACROSS = 260.0, 90.0, 64.0, 18.0, 2
 UNIT = scale([0.0, 1.0], 5)
+FEWEST = 5
+"""Of fewer examples a share says too little for a line to lead to it."""
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Points that a line joins, (n,) each, and what it is called; `marked` points are drawn as such."""
+    """Points that a line joins, (n,) each, and what it is called.
+
+    Where `counts`, (n,), say of how many examples each point is, they stand beside it, and the line leaves out what
+    is of too few.
+    """
 
     label: str
     xs: Array
     ys: Array
-    marked: bool = False
+    counts: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -57,11 +64,20 @@ def _draw_square(root: Element, square: Square, names: tuple[str, str], left: fl
     segment(root, axes.left, axes.bottom, axes.right, axes.top, "grid")
     for number, curve in enumerate(square.curves):
         places = [(axes.across(x), axes.up(y)) for x, y in zip(curve.xs, curve.ys, strict=True)]
-        path(root, "M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in places), f"line s{number}", curve.label)
-        if curve.marked:
+        path(root, _joined(places, curve.counts), f"line s{number}", curve.label)
+        if curve.counts is not None:
             path(root, "".join(marker(x, y, number) for x, y in places), f"point f{number}", curve.label)
+            for (x, y), count in zip(places, curve.counts, strict=True):
+                text(root, x + 6, y + (14 if y < axes.top + 14 else -6), str(count), "small")
         y = axes.bottom + 58 + ROW * number
         segment(root, left, y - 4, left + 24, y - 4, f"line s{number}")
         text(root, left + 30, y, curve.label)
     if square.note:
         text(root, left, axes.bottom + 58 + ROW * len(square.curves), square.note, "small")
+
+
+def _joined(places: Sequence[tuple[float, float]], counts: Array | None) -> str:
+    """Return the line through places; it is broken at those of too few examples."""
+    enough = [True] * len(places) if counts is None else [bool(n >= FEWEST) for n in counts]
+    pens = ["M", *("L" if one and other else "M" for one, other in pairwise(enough))]
+    return "".join(f"{pen}{x:.2f} {y:.2f}" for pen, (x, y) in zip(pens, places, strict=True))

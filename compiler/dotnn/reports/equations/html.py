@@ -14,7 +14,8 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
 h2 { border-bottom: 1px solid #8886 } h3 { font: 600 1rem ui-monospace, Menlo, Consolas, monospace }
 h3 small { font-weight: 400; opacity: .75 }
-.scroll { overflow-x: auto } .loop { border-left: 3px solid #8886; padding-left: 1rem }
+.scroll { overflow-x: auto; overflow-y: hidden; padding-block: .25rem }
+.loop { border-left: 3px solid #8886; padding-left: 1rem }
 math { font-size: 1.1em; text-align: left } .said { font-size: .875rem; opacity: .8; margin: 0 0 .75rem }
 table { border-collapse: collapse; font-size: .875rem } th, td { padding: .2rem .6rem; text-align: left }
 th { border-bottom: 1px solid #8888 } td.number { text-align: right; font-variant-numeric: tabular-nums }

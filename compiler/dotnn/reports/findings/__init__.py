@@ -8,6 +8,7 @@ import numpy as np
 
 from dotnn.core.registry import collect
 from dotnn.reports.findings.base import Fault, Finding
+from dotnn.reports.findings.constant_guess import has_learned
 from dotnn.reports.seen import Seen
 
 __all__ = ["FINDINGS", "Fault", "Finding", "diagnosis"]
@@ -23,7 +24,19 @@ def diagnosis(seen: Seen) -> list[Fault]:
     with np.errstate(all="ignore"):  # the training may have diverged
         for fault in (fault for finding in ranked for fault in finding.look(seen)):
             alike.setdefault((fault.finding, fault.place), []).append(fault)
-    return [_once(faults) for faults in alike.values()]
+        found = [_once(faults) for faults in alike.values()]
+        learned = bool(found) and has_learned(seen)
+    graded = [replace(fault, minor=fault.minor or (learned and FINDINGS[fault.finding].of_layers)) for fault in found]
+    graded.sort(key=lambda fault: fault.minor)  # stable: each grade stays in its order
+    return [_after(graded[:i], fault) for i, fault in enumerate(graded)]
+
+
+def _after(above: list[Fault], fault: Fault) -> Fault:
+    """Return a fault with the fix that is to be tried first, where what is `above` it explains it."""
+    causes = {other.finding for other in above if not FINDINGS[other.finding].of_data} - {fault.finding}
+    if not (fault.follows and causes):
+        return fault
+    return replace(fault, fix=f"mend the finding{'s' if len(causes) > 1 else ''} above first")
 
 
 def _once(faults: list[Fault]) -> Fault:

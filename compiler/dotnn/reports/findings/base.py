@@ -24,13 +24,19 @@ FAR_FROM_ZERO = 10.0
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that is wrong: what, with its `numbers` by name; where in the spec; what to do about it."""
+    """One thing that is wrong: what, with its `numbers` by name; where in the spec; what to do about it.
+
+    A `minor` one is to be looked at: it does no harm, or the network has learned well in spite of it. One that
+    `follows` is explained by what is wrong with the training or the layers, if anything is found that is worse.
+    """
 
     finding: str
     message: str
     place: str
     fix: str
     numbers: Mapping[str, float] = field(default_factory=dict)
+    minor: bool = False
+    follows: bool = False
 
     def as_json(self) -> dict[str, object]:
         """Return it as `--json` prints it."""
@@ -39,6 +45,7 @@ class Fault:
             "message": self.message,
             "place": self.place,
             "fix": self.fix,
+            "minor": self.minor,
             "numbers": {name: n if math.isfinite(n) else None for name, n in self.numbers.items()},
         }
 
@@ -48,6 +55,7 @@ class Finding:
     """Something that can be wrong with a training. `look` yields a fault for each place where it is.
 
     The lower its `rank`, the worse: what has a lower one may be the cause of what has a higher one.
+    One `of_layers` is a sign of what hinders learning, one `of_data` says nothing of the network.
     One `of_a_loss` goes by the loss of a training or its gradient: where sections take turns, their sum says nothing.
     """
 
@@ -56,18 +64,20 @@ class Finding:
     rank: int
     look: Callable[[Seen], Iterator[Fault]]
     of_a_loss: bool = False
+    of_layers: bool = False
+    of_data: bool = False
 
 
 def way_to_try(seen: Seen, span: Span | None, change: str, values: Mapping[str, str]) -> str:
     """Return how a change is tried: by `--set`, where a parameter of the spec stands at its place and may be so.
 
-    `values` maps a word that such a parameter must hold now (or "" for any number) to what it is to be.
+    `values` maps a word, or a number, that such a parameter must hold now to what it is to be.
     """
     constants = seen.model.constants
     text = re.sub(r"\bbias_init\s*=\s*\w+", "", seen.model.source.text_at(span) if span else "")  # no fix is of a bias
     words = [word for word in re.findall(r"[A-Za-z_]\w*", text) if word in constants]
     for word in dict.fromkeys(words):
-        wanted = values.get("", "") if _is_number(constants[word]) else values.get(_said(constants[word]), "")
+        wanted = values.get(_said(constants[word]), "")
         if wanted and _may_be(seen, word, wanted):
             return f"{change}: --set {word}={wanted}"
     return change
@@ -84,13 +94,11 @@ def _may_be(seen: Seen, word: str, wanted: str) -> bool:
 
 
 def _said(value: object) -> str:
-    """Return what a parameter holds in one word: the name of a member of the library, with arguments or without."""
+    """Return what a parameter holds in one word: a number, or the name of a member of the library without arguments."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:g}"
     name = value.call.func.id if isinstance(value, ConstCall) else getattr(value, "name", value)
     return str(name) if isinstance(name, str | Symbol) else ""
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def unscaled(seen: Seen) -> tuple[str, str]:
@@ -111,6 +119,12 @@ def unscaled(seen: Seen) -> tuple[str, str]:
 def place(seen: Seen, span: Span | None) -> str:
     """Return the line of the spec."""
     return seen.model.source.place(span)
+
+
+def column_place(seen: Seen, name: str, column: str) -> Span | None:
+    """Return where the spec names a column of an input, or the file that has it; the input where no file has it."""
+    source = seen.model.data.source if seen.model.data else None
+    return source.places.get(column, source.span) if source is not None else seen.model.inputs[name].span
 
 
 def place_of(seen: Seen, layer: Layer) -> str:

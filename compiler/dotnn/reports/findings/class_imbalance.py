@@ -46,4 +46,6 @@ def _counts(seen: Seen, term: LossTerm) -> np.ndarray | None:
     return class_counts(seen.parts["train"][term.target], term.target_kind)
 
 
-CLASS_IMBALANCE = Finding("class_imbalance", "a class has less than a twentieth of the examples of another", 70, look)
+CLASS_IMBALANCE = Finding(
+    "class_imbalance", "a class has less than a twentieth of the examples of another", 70, look, of_data=True
+)

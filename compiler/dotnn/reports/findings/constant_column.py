@@ -8,7 +8,7 @@ import numpy as np
 
 from dotnn.core.diagnostics import Span
 from dotnn.model.model import Declared
-from dotnn.reports.findings.base import Fault, Finding, place
+from dotnn.reports.findings.base import Fault, Finding, column_place, place
 from dotnn.reports.seen import Seen
 
 
@@ -22,7 +22,14 @@ def look(seen: Seen) -> Iterator[Fault]:
         for i in np.flatnonzero((values == values[0]).all(axis=0)):
             column, span = _column(seen, name, int(i))
             message = f"the column {column} is the same in all {len(values)} examples of the training part"
-            yield Fault("constant_column", message, place(seen, span), f"leave {column} out", {"examples": len(values)})
+            yield Fault(
+                "constant_column",
+                message,
+                place(seen, span),
+                f"leave {column} out",
+                {"examples": len(values)},
+                minor=True,
+            )
 
 
 def _has_columns(seen: Seen, declared: Declared) -> bool:
@@ -41,7 +48,9 @@ def _column(seen: Seen, name: str, i: int) -> tuple[str, Span | None]:
     columns = data.source.fields.get(name, ()) if data is not None and data.source is not None else ()
     if data is None or data.source is None or i >= len(columns):
         return f"{name}[{i}]", seen.model.inputs[name].span
-    return columns[i], data.source.places.get(columns[i], data.source.span)
+    return columns[i], column_place(seen, name, columns[i])
 
 
-CONSTANT_COLUMN = Finding("constant_column", "a column of the data is the same in every example", 80, look)
+CONSTANT_COLUMN = Finding(
+    "constant_column", "a column of the data is the same in every example", 80, look, of_data=True
+)

@@ -28,7 +28,7 @@ def look(seen: Seen) -> Iterator[Fault]:
     norms = [(layer, norm) for layer, norm in gradient_norms(seen.fresh) if norm > 0]
     if len(norms) < 2 or not np.isfinite([norm for _, norm in norms]).all():
         return
-    last, reference = norms[-1]
+    reference = norms[-1][1]
     small = next(((la, n) for la, n in reversed(norms[:-1]) if n < LEAST * reference), None)
     large = next(((la, n) for la, n in reversed(norms[:-1]) if n > MOST * reference), None)
     for found, word in ((small, "vanishes"), (large, "explodes")):
@@ -36,9 +36,20 @@ def look(seen: Seen) -> Iterator[Fault]:
             continue
         layer, norm = found
         numbers = {"norm": norm, "last": reference, "ratio": norm / reference}
-        times = f"{norm:.2g}, {norm / reference:.2g} of that of {last.name} ({reference:.2g})"
-        message = f"the gradient {word} from {layer.name} on: before the training its norm was {times}"
+        message = f"the gradient {word} on its way back: before the training {_said(norms, layer, word)}"
         yield Fault("gradient_flow", message, place_of(seen, layer), _fix(seen, layer, word), numbers)
+
+
+def _said(norms: list[tuple[Layer, float]], layer: Layer, word: str) -> str:
+    """Return which layers get how little, or how much, of the gradient that the last one gets."""
+    last, reference = norms[-1]
+    limit = f"less than 1/{1 / LEAST:.0f} of" if word == "vanishes" else f"more than {MOST:g} times"
+    before = norms[: [la.name for la, _ in norms].index(layer.name) + 1]
+    far = [n < LEAST * reference if word == "vanishes" else n > MOST * reference for _, n in before]
+    several = len(before) > 1 and all(far)
+    who = f"{layer.name} and the layers before it got" if several else f"{layer.name} got"
+    worst, norm = (min if word == "vanishes" else max)(before, key=lambda pair: pair[1])
+    return f"{who} {limit} what {last.name} got ({reference:.2g}); {worst.name} got {norm:.2g}"
 
 
 def _fix(seen: Seen, layer: Layer, word: str) -> str:
@@ -54,4 +65,5 @@ GRADIENT_FLOW = Finding(
     40,
     look,
     of_a_loss=True,
+    of_layers=True,
 )

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from dotnn.reports.findings.base import Fault, Finding, place
+from dotnn.reports.findings.base import Fault, Finding, column_place, place
 from dotnn.reports.seen import Arrays, Seen
 
 ENOUGH, FEW = 30, 3
@@ -34,9 +34,18 @@ def _columns(seen: Seen) -> Iterator[Fault]:
         for name, column, values in _numbers(seen, train):
             told = _parts(values, chosen) if chosen is not None else any(_is_scaled(values, one) for one in answers.T)
             if told:
-                message = f"{column} of {name} alone tells {target}: is it known before {target} is?"
+                span, said = column_place(seen, name, column), _told(len(wanted), target, of_classes=chosen is not None)
+                message = f"{_called(column, name)} alone {said}: would you have it before you know {target}?"
                 fix = f"leave {column} out, unless it is what the network is to learn"
-                yield Fault("leak", message, place(seen, declared.span), fix, {"examples": len(wanted)})
+                yield Fault("leak", message, place(seen, span), fix, {"examples": len(wanted)})
+
+
+def _called(column: str, name: str) -> str:
+    return f"{column} of {name}" if column.startswith("number ") else f"the column {column} (of {name})"
+
+
+def _told(count: int, target: str, *, of_classes: bool) -> str:
+    return f"predicts {target} for {count} of {count} examples" if of_classes else f"is {target}, up to scale"
 
 
 def _numbers(seen: Seen, part: Arrays) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -112,4 +121,6 @@ def _is_continuous(seen: Seen) -> bool:
     return any(len(np.unique(column)) > len(column) / 4 for column in rows.T)
 
 
-LEAK = Finding("leak", "a column alone tells the target, or held-out examples are in the training part", 45, look)
+LEAK = Finding(
+    "leak", "a column alone tells the target, or held-out examples are in the training part", 45, look, of_data=True
+)

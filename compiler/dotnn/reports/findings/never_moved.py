@@ -21,7 +21,7 @@ def look(seen: Seen) -> Iterator[Fault]:
         if before.any() and np.array_equal(before, seen.params[name].astype(np.float32)):
             message = f"{name}, {p.size} numbers, never moved: no gradient has reached it in {len(seen.history)} epochs"
             fix = "look for dead units, a stop_gradient or a threshold between it and the loss"
-            yield Fault("never_moved", message, place(seen, p.span), fix, {"numbers": p.size})
+            yield Fault("never_moved", message, place(seen, p.span), fix, {"numbers": p.size}, follows=True)
 
 
-NEVER_MOVED = Finding("never_moved", "a weight is after the training what it was before", 35, look)
+NEVER_MOVED = Finding("never_moved", "a weight is after the training what it was before", 35, look, of_layers=True)

@@ -26,6 +26,8 @@ FLAT = 0.01
 """A slope below this part of the steepest one is flat."""
 AT_START, AT_END = 0.75, 0.98
 """Above these shares of flat slopes, before and after the training, a layer is saturated: it may learn to be steep."""
+PLAIN = ("normal", "uniform", "constant")
+"""Initialisers whose numbers do not follow the sizes of a layer."""
 FAR = np.array([[-30.0, 30.0]])
 
 
@@ -59,16 +61,26 @@ def look(seen: Seen) -> Iterator[Fault]:
         start, end = flat_share(seen.fresh, before), flat_share(seen.trained, after)
         if start <= AT_START and end <= AT_END:
             continue
-        when = f"{start:.0%} of the slopes of {after.name} were flat before the training, {end:.0%} are after it"
-        large, scaled = unscaled(seen)
-        change = "scale the inputs, and start from smaller weights (xavier)"
-        smaller = {"sigmoid": "tanh", "normal": "xavier", "uniform": "xavier"}
-        fix = way_to_try(seen, statement_of(after), change, smaller)
-        if large:
-            where = place(seen, key_span(seen, "data", "scale"))
-            fix = f"{large}, and units want inputs near 1: put {scaled} into data ({where})"
-        message = f"{after.name} is saturated: {when}"
-        yield Fault("saturation", message, place_of(seen, after), fix, {"start": start, "end": end})
+        node = seen.trained.graph.producers()[seen.trained.graph.steps[after.name].id]
+        when = f"{node.op} was flat for {start:.0%} of its inputs before the training, and is for {end:.0%} after it"
+        message, numbers = f"{after.name} is saturated: {when}", {"start": start, "end": end}
+        follows = start <= AT_START
+        yield Fault("saturation", message, place_of(seen, after), _fix(seen, after, start), numbers, follows=follows)
 
 
-SATURATION = Finding("saturation", "a hidden layer's activation is flat where the examples are", 30, look)
+def _fix(seen: Seen, layer: Layer, start: float) -> str:
+    """Return what the spec does not do yet: smaller steps where these have made a layer flat, else a better start."""
+    large, scaled = unscaled(seen)
+    if large:
+        where = place(seen, key_span(seen, "data", "scale"))
+        return f"{large}, and units want inputs near 1: put {scaled} into data ({where})"
+    if start <= AT_START:
+        return "lower the learning rate, or add decay: the weights have grown in the training"
+    if not any(seen.model.params[name].init.name in PLAIN for name in layer.weights):
+        return "use relu with init = he, or batchnorm before the activation"
+    return way_to_try(seen, statement_of(layer), "start from smaller weights (xavier)", dict.fromkeys(PLAIN, "xavier"))
+
+
+SATURATION = Finding(
+    "saturation", "a hidden layer's activation is flat where the examples are", 30, look, of_layers=True
+)

@@ -56,7 +56,7 @@ def _page(title: str, verdict: str, summary: str, parts: Sequence[PagePart]) -> 
 <header>
 <h1>{escape(title)}</h1>
 {verdict}
-<p>{escape(summary)}</p>
+{summary}
 <nav aria-label="Parts of this page"><ul>{links}</ul></nav>
 </header>
 <main>

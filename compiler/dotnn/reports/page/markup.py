@@ -34,16 +34,25 @@ def bullets(texts: Iterable[str], kind: str = "") -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], label: str) -> str:
-    """Return a table that scrolls where it is too wide; the first column names the rows, the others are numbers."""
-    top = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
-    lines = "".join(f"<tr>{_row(row)}</tr>" for row in rows)
+    """Return a table that scrolls where it is too wide; the first column names the rows, numbers are to the right."""
+    cells = [list(row) for row in rows]
+    kinds = ["", *(_kind_of(column) for column in [*zip(*cells, strict=True)][1:])] if cells else [""] * len(heads)
+    top = "".join(f'<th scope="col"{kind}>{escape(head)}</th>' for head, kind in zip(heads, kinds, strict=True))
+    lines = "".join(f"<tr>{_row(row, kinds)}</tr>" for row in cells)
     body = f"<table><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table>"
     return scrolling(body, label)
 
 
-def _row(row: Sequence[str]) -> str:
+WORDS_OF_NUMBERS = r"[-+−]?\d.*|–|undefined|nan|-?inf"
+
+
+def _kind_of(column: Iterable[str]) -> str:
+    return "" if any(not re.fullmatch(WORDS_OF_NUMBERS, cell) for cell in column) else _kind("number")
+
+
+def _row(row: Sequence[str], kinds: Sequence[str]) -> str:
     first, *others = row
-    cells = "".join(f'<td class="number">{escape(cell)}</td>' for cell in others)
+    cells = "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(others, kinds[1:], strict=True))
     return f'<th scope="row">{escape(first)}</th>{cells}'
 
 
@@ -67,11 +76,16 @@ def said_of(svg: str) -> str:
     return ElementTree.fromstring(svg).findtext(f"{SVG}desc") or ""
 
 
+TITLE = 28.0
+"""So many pixels at the top of a picture hold its title, which the heading above it says on a page."""
+
+
 def picture(svg: str, name: str, kind: str) -> str:
     """Return a picture within the page: ids are the page's own, its style is the page's, see `scoped`."""
     root = ElementTree.fromstring(svg)
     for style in root.findall(f"{SVG}style"):
         root.remove(style)
+    _without_title(root)
     ids = {element.get("id"): f"{name}-{element.get('id')}" for element in root.iter() if element.get("id")}
     for element in root.iter():
         element.tag = element.tag.removeprefix(SVG)
@@ -82,6 +96,15 @@ def picture(svg: str, name: str, kind: str) -> str:
     tight = re.sub(r">\s+<", "><", text)
     figure = f'<figure class="{kind}">{tight}</figure>'
     return scrolling(figure, root.findtext("title") or name)
+
+
+def _without_title(root: ElementTree.Element) -> None:
+    """Take the title out of what is drawn, and its room; a screen reader still has it."""
+    for drawn in [one for one in root.findall(f"{SVG}text") if one.get("class") == "title"]:
+        root.remove(drawn)
+        left, top, width, height = map(float, root.get("viewBox", "0 0 0 0").split())
+        root.set("viewBox", f"{left:g} {top + TITLE:g} {width:g} {height - TITLE:g}")
+        root.set("height", f"{height - TITLE:g}")
 
 
 def scoped(style: str, place: str) -> str:

@@ -41,13 +41,12 @@ h3 {{ font-size: 1rem; margin: 1.5rem 0 .5rem }} p {{ margin: .5rem 0; max-width
 nav ul {{ list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .25rem 1rem }} a {{ color: inherit }}
 .quiet, .said {{ color: var(--quiet); font-size: .875rem }} .good {{ color: var(--good); font-weight: 600 }}
 .bad {{ color: var(--bad); font-weight: 600 }} .findings li {{ margin-bottom: .5rem }}
-.scroll {{ overflow-x: auto; max-width: 100%; margin: .5rem 0 }}
+.scroll {{ overflow-x: auto; overflow-y: hidden; padding-block: .25rem; max-width: 100%; margin: .5rem 0 }}
 pre {{ font: .8125rem/1.5 ui-monospace, Menlo, Consolas, monospace; margin: 0; overflow-wrap: normal }}
 table {{ border-collapse: collapse; font-size: .875rem; overflow-wrap: normal }}
-th, td {{ padding: .2rem .75rem .2rem 0; text-align: right; white-space: nowrap; vertical-align: top }}
-th:first-child {{ text-align: left }}
+th, td {{ padding: .2rem .75rem .2rem 0; text-align: left; white-space: nowrap; vertical-align: top }}
 thead th {{ border-bottom: 1px solid var(--line) }} tbody th {{ font-weight: 400 }}
-.number {{ font-variant-numeric: tabular-nums }} figure {{ margin: 0 }}
+.number {{ text-align: right; font-variant-numeric: tabular-nums }} figure {{ margin: 0 }}
 .chart svg {{ max-width: max(100%, 36rem); height: auto; display: block }}
 .network svg {{ display: block; max-width: none }}
 details {{ margin: .5rem 0 }} summary {{ cursor: pointer; font-weight: 600 }} math {{ font-size: 1.1em }}

@@ -16,21 +16,22 @@ def draw(seen: Seen) -> str:
     squares = [Square(f"{one.output} against {one.target}", [_curve(one)], one.reading) for one in found]
     curves = [f"{square.curves[0].label}; {_counted(one)}" for square, one in zip(squares, found, strict=True)]
     described = f"the {PARTS[seen.part]}: " + "; ".join(curves)
-    names = ("probability", "share of examples")
+    names = ("probability (numbers: examples per point)", "share that were right")
     return draw_squares(f"{seen.model.name}: calibration", described, names, squares)
 
 
 def _curve(one: Classes) -> Curve:
     found = one.calibration(one.weights)
     what = f"of {one.labels[one.positive]}" if one.positive >= 0 else "of the predicted class"
-    return Curve(f"{what}: calibration error {figure(found.error)}", found.predicted, found.observed, marked=True)
+    label = f"{what}: calibration error {figure(found.error)}"
+    return Curve(label, found.predicted, found.observed, found.count)
 
 
 def _counted(one: Classes) -> str:
     """Return how many examples each point is made of, from the least probability to the greatest."""
     found = one.calibration(one.weights)
     each = [f"{n} at {p:.2f}" for n, p in zip(found.count, found.predicted, strict=True)]
-    return f"so many of {found.count.sum()} examples at each point: {', '.join(each)}"
+    return f"number of examples per point, {found.count.sum()} in all: {', '.join(each)}"
 
 
 CALIBRATION = Picture(

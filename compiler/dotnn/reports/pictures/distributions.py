@@ -92,6 +92,6 @@ DISTRIBUTIONS = Picture(
     "distributions",
     "weights, pre-activations, activations and derivatives of every layer as histograms",
     "layers with weights or activations",
-    "What is in the layers",
+    "Weights, activations and gradients after training",
     draw,
 )

@@ -9,11 +9,12 @@ from dotnn.reports.pictures.base import Picture
 from dotnn.reports.seen import Classes, Layer, Seen
 from dotnn_runtime.pictures.axes import Axes, room_left
 from dotnn_runtime.pictures.draw import Element, group, text
-from dotnn_runtime.pictures.scale import scale
+from dotnn_runtime.pictures.scale import SAME, scale
 from dotnn_runtime.pictures.style import STYLE
 from dotnn_runtime.pictures.svg import frame, text_of
 
-PANEL, TOP, MOST = 320.0, 64.0, 8
+PANEL, TOP, MOST, NOTE = 320.0, 64.0, 8, 18.0
+ONE_POINT = "all examples are at one point: the layer gives the same for every example"
 
 
 def draw(seen: Seen) -> str:
@@ -22,22 +23,35 @@ def draw(seen: Seen) -> str:
     layers = [
         la for la in seen.trained.layers if la.name not in ends and la.a.ndim == 2 and la.a.shape[1] > 1 and la.weights
     ]
-    layers = layers[:MOST]
     if not layers or len(layers[0].a) < 2:
         return ""
-    rows = (len(layers) + 1) // 2
+    notes = [f"{la.name}: {ONE_POINT}" for la in layers if _is_constant(la)]
+    layers = [la for la in layers if not _is_constant(la)]
+    if len(layers) > MOST:
+        notes.append(f"{MOST} of {len(layers)} layers shown: the first {MOST - 1} and the last")
+        layers = [*layers[: MOST - 1], layers[-1]]
+    rows, begin = (len(layers) + 1) // 2, TOP + NOTE * len(notes)
     title = f"{seen.model.name}: where hidden layers put the examples"
     kinds, names = _kinds(seen)
     found = [_two(layer) for layer in layers]
-    described = "; ".join(f"{la.name}: {said}" for la, (_, said, _) in zip(layers, found, strict=True))
-    width, height = 2 * PANEL + 20, TOP + 18 + rows * (PANEL - 10)
+    described = "; ".join([*notes, *(f"{la.name}: {said}" for la, (_, said, _) in zip(layers, found, strict=True))])
+    width, height = 2 * PANEL + 20, begin + 18 + rows * (PANEL - 10)
     root = frame(f"{width:.0f}", f"{height:.0f}", title=title, description=described, style=STYLE)
     text(root, 16, 24, title, "title")
-    draw_key(root, 16, 46, names, width)
+    if layers:
+        draw_key(root, 16, 46, names, width)
+    for number, note in enumerate(notes):
+        text(root, 16, TOP + NOTE * number + 4, note)
     for number, (layer, (points, said, called)) in enumerate(zip(layers, found, strict=True)):
-        left, top = PANEL * (number % 2), TOP + 18 + (PANEL - 10) * (number // 2)
+        left, top = PANEL * (number % 2), begin + 18 + (PANEL - 10) * (number // 2)
         _panel(group(root, f"{layer.name}: {said}"), (left, top), layer.name, points, called, (kinds, names))
     return text_of(root)
+
+
+def _is_constant(layer: Layer) -> bool:
+    """Whether a layer gives the same for every example, but for rounding."""
+    a = np.nan_to_num(layer.a)
+    return bool(np.ptp(a, axis=0).max() <= SAME * np.abs(a).max())
 
 
 def _two(layer: Layer) -> tuple[Array, str, tuple[str, str]]:

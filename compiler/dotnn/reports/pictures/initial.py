@@ -16,6 +16,6 @@ INITIAL = Picture(
     "initial",
     "the same before the training: how far activations and derivatives fade or grow from layer to layer",
     "layers with weights or activations",
-    "Layers before training",
+    "Weights, activations and gradients before training",
     draw,
 )
