@@ -12,11 +12,11 @@ from dotnn.reports.findings.gradient_flow import gradient_norms
 from dotnn.reports.findings.saturation import flat_share
 from dotnn.reports.seen import Seen
 
-HEADS = ("layer", "silent", "flat", "gradient at first", "and at last", "first update")
+HEADS = ("layer", "silent", "flat", "gradient before", "gradient after training", "first update")
 LEGEND = (
     "silent: the share of a layer's units that are 0 for all examples looked at. flat: the share of slopes of its "
     "activation below a hundredth of the steepest. gradient: the norm of the derivatives of the loss with respect to "
-    "its weights, before and after the training. first update: its norm as a part of that of the weights; 0.001 to "
+    "its weights, before and after the training. first update: its size divided by the size of the weights; 0.001 to "
     "0.1 is usual, the less the larger the network."
 )
 """What the columns of the table are."""

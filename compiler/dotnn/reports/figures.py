@@ -61,7 +61,7 @@ def _figures(output: Mapping[str, Any]) -> Iterator[str]:
     for name, value in output["figures"].items():
         known = intervals.get(name)
         line = f"  {WORDS[name]:<{width}}  {number(value):>9}"
-        yield line + (f"   95% between {number(known[0])} and {number(known[1])}" if known else "")
+        yield line + (f"   95% interval {number(known[0])} to {number(known[1])}" if known else "")
 
 
 def _confusion(output: Mapping[str, Any]) -> Iterator[str]:

@@ -12,13 +12,14 @@ import numpy as np
 
 from dotnn.model.model import Model
 from dotnn.reports.data_summary import Balance, Column
-from dotnn.reports.diagnosis import LEGEND, Sign, cells, vital_signs
+from dotnn.reports.diagnosis import HEADS, LEGEND, Sign, cells, vital_signs
 from dotnn.reports.diagram.boxes import diagram_of
 from dotnn.reports.diagram.svg import svg_of
 from dotnn.reports.equations.derivation import Derivation
 from dotnn.reports.equations.html import equations_html
 from dotnn.reports.figures import LESS_IS_BETTER, WORDS, number
 from dotnn.reports.findings import FINDINGS, Fault
+from dotnn.reports.findings.constant_guess import commonest
 from dotnn.reports.page.document import PagePart
 from dotnn.reports.page.markup import bullets, code, folded, heading, paragraph, picture, said_of, section, table
 from dotnn.reports.pictures import PICTURES
@@ -74,7 +75,7 @@ def member_of(seen: Seen) -> str:
 
 def verdict_of_all(seen: Sequence[Seen], faults: Sequence[Sequence[Fault]]) -> tuple[str, str]:
     """Return in a sentence in which members of an ensemble something is wrong; its kind."""
-    wrong = [member_of(one) for one, found in zip(seen, faults, strict=True) if found]
+    wrong = [member_of(one) for one, found in zip(seen, faults, strict=True) if not all(fault.minor for fault in found)]
     if not wrong:
         return f"No fault found in any member ({len(FINDINGS)} checks).", "good"
     return f"Something is wrong with {len(wrong)} of {len(seen)} members, see there: {', '.join(wrong)}.", "bad"
@@ -83,19 +84,24 @@ def verdict_of_all(seen: Sequence[Seen], faults: Sequence[Sequence[Fault]]) -> t
 def verdict_of(seen: Seen, faults: Sequence[Fault]) -> tuple[str, str]:
     """Return in a sentence whether anything is wrong with a run, and what a constant guess would reach; its kind."""
     guesses = [
-        f"always guessing {label} gives an accuracy of {said}" for one in seen.compared for said, label in _guess(one)
+        f"always guessing {label}, the commonest in training, gives an accuracy of {said}"
+        for one in seen.compared
+        for said, label in _guess(one, seen)
     ]
     beside = f" {', '.join(guesses)[:1].upper()}{', '.join(guesses)[1:]}." if guesses else ""
     if not faults:
         return f"No fault found ({len(FINDINGS)} checks).{beside}", "good"
     more = f" (and {len(faults) - 1} more, see the diagnosis)" if len(faults) > 1 else ""
-    return f"Something is wrong: {faults[0].message}{more}. Fix: {faults[0].fix}.{beside}", "bad"
+    end = "" if faults[0].message.endswith("?") and not more else "."
+    grade, kind = ("One thing to look at", "good") if faults[0].minor else ("Something is wrong", "bad")
+    return f"{grade}: {faults[0].message}{more}{end} Fix: {faults[0].fix}.{beside}", kind
 
 
-def _guess(one: Comparison) -> Iterator[tuple[str, str]]:
+def _guess(one: Comparison, seen: Seen) -> Iterator[tuple[str, str]]:
     if isinstance(one, Classes) and len(one.actual):
         counts = np.bincount(one.actual.astype(int), weights_of(one.weights, len(one.actual)), len(one.labels))
-        yield number(float(counts.max() / counts.sum())), one.labels[int(counts.argmax())]
+        guess = commonest(one, seen)
+        yield number(float(counts[guess] / counts.sum())), one.labels[guess]
 
 
 def spec_part(texts: Mapping[str, str], sets: Sequence[str]) -> PagePart:
@@ -228,8 +234,6 @@ def diagnosis_part(seen: Seen, faults: Sequence[Fault], member: str = "") -> Pag
     return PagePart(name, title, section(name, title, *pieces))
 
 
-HEADS = ("layer", "silent", "flat", "gradient before", "gradient after training", "first update")
-"""The columns of the table of layers, as a page that is read without context calls them."""
 UNKNOWN = (
     " –: not known of this run, or not defined: silent and flat are of an activation that acts on each unit alone, the "
     "first update is of weights that are not all 0."
