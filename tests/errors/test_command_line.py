@@ -308,7 +308,7 @@ class TestResume:
 class TestPredict:
     def test_without_a_run(self, folder):
         outcome = dotnn("predict", "runs/xor", "--input", "a.csv", folder=folder)
-        refused(outcome, "error[NN406]: runs/xor: not a run of dotnn", "help: ")
+        refused(outcome, "error[NN406]: runs/xor: there is no such folder", "help: ")
 
     def test_with_a_run_that_did_not_finish(self, folder):
         assert dotnn("train", "xor.nn", "--run", "run", "--epochs", "1", folder=folder).exit_code == 0
@@ -325,7 +325,7 @@ class TestPredict:
     def test_without_the_input(self, finished):
         refused(
             dotnn("predict", "run", "--input", "a.csv", folder=finished),
-            "error[NN403]: cannot be read: No such file",
+            "error[NN403]: there is no such file",
             "a.csv",
         )
 

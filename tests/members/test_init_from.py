@@ -57,7 +57,7 @@ def test_an_interrupted_one_goes_on_from_its_own_weights(folder):
 @pytest.mark.parametrize(
     ("spec", "run", "says"),
     [
-        ("one.nn", "nowhere", "not a run of dotnn"),
+        ("one.nn", "nowhere", "there is no such folder"),
         ("one.nn", ".", "not a run of dotnn"),
         ("wide.nn", "first", "y.W is 3×1 there"),
     ],
