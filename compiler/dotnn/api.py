@@ -164,10 +164,11 @@ class Trained:
 
         The only input needs no name. Raises `CompileError` for what is not an input, or not of its shape.
         """
-        from dotnn.running.given import of_one, refused
+        from dotnn.running.given import of_one
+        from dotnn.running.spec_files import refusals
 
         arrays = of_one(values, inputs, self.run.module.INPUTS)
-        with refused():
+        with refusals():
             outputs: Arrays = self.run.module.predict(self.params, arrays, self.run.kept.scaling or None)
         return outputs
 

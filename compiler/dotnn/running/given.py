@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 
 from dotnn.core.diagnostics import CompileError, Diagnostic, Source, closest, did_you_mean
-from dotnn.running.data_errors import from_data_error, own_error
-from dotnn_runtime.script.errors import DataError
 
 SETTING = "--set"
 """The name of the source that a setting stands in."""
@@ -69,15 +67,3 @@ def of_one(values: tuple[Any, ...], inputs: Mapping[str, Any], names: Collection
         help = f"name each: predict({', '.join(f'{name}=…' for name in names)})"
         raise CompileError([Diagnostic("NN234", message, help=help)])
     return arrays_of({name: value for name in names for value in values} or inputs)
-
-
-@contextmanager
-def refused() -> Iterator[None]:
-    """Turn the `DataError` of a script, which carries its own copy of the class, into a `CompileError`."""
-    try:
-        yield
-    except Exception as error:
-        known = own_error(error)
-        if not isinstance(known, DataError):
-            raise
-        raise CompileError([from_data_error(known, None)]) from None

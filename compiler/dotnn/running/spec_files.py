@@ -274,13 +274,13 @@ def _place_of_fault(model: Model, error: DataError) -> Span | None:
 
 
 @contextmanager
-def refusals(model: Model) -> Iterator[None]:
-    """Turn the `DataError` of a script that refuses the examples into a `CompileError` at the spec's data source."""
+def refusals(model: Model | None = None) -> Iterator[None]:
+    """Turn the `DataError` of a script into a `CompileError`, where a model is given at the spec's data source."""
     try:
         yield
     except Exception as error:
         known = own_error(error)
         if not isinstance(known, DataError):
             raise
-        span = model.data.source.span if model.data and model.data.source else None
-        raise CompileError([from_data_error(known, span)], model.source) from None
+        span = model.data.source.span if model and model.data and model.data.source else None
+        raise CompileError([from_data_error(known, span)], model.source if model else None) from None
