@@ -145,6 +145,21 @@ train { loss = mse(y, t) }""",
     "a sequence of one step that is computed again, with dropout": """
 model M { input x: [1, 2]  target t: [3]  output y = lstm(x, 3, recompute = 1, dropout = 0.3) }
 train { loss = mse(y, t) }""",
+    "a sequence that is one part of a carried state's": """
+model M { input x: [2, 2]  target t: [2, 2]
+  output y = x -> gru(2, returns = sequence, recompute = 2, stateful = true) }
+train { shuffle = false  loss = mse(y, t) }""",
+    "one part of an array, whose name is too long for the line of what is written there": """
+block LongBlock {
+  input x: [4]
+  inner_value = x -> dense(8) -> reshape([4, 2]) -> rnn(1, recompute = 3) -> dense(1)
+  output inner_value
+}
+model M { input x: [4]  target t: [4]
+  value = x -> dense(4)
+  joined = concat(x, LongBlock(value))
+  output y = joined -> dense(4) }
+train { loss = mse(y, t) }""",
     "a long choice between numbers, whose condition does not fit a line": """
 activation own1(z, a = 1) = a / z^2 + 0.1 * z
 activation own2(z, a = 1) = log(1 - z) + 0.1 * a * z

@@ -32,14 +32,15 @@ def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
     start, node = _value(code)
     if node is None:
         return [line]
-    targets, equals, _ = code[:start].rpartition(" = ")
+    names, equals, _ = code[:start].rpartition(" = ")
+    targets = items_of(names)  # that of `a[:, t] = …` is one
     opened = code.find("(", start) + 1 if isinstance(node, ast.Call) else start + LONG_VALUE
-    if equals and indent + opened > width and targets.count(", "):
+    if equals and indent + opened > width and len(targets) > 1:
         value = (
             _broken(") = ", code[start:], indent, width) if len(code) - start > width - 8 else [f") = {code[start:]}"]
         )
         value[0] = " " * indent + value[0].lstrip()
-        return [" " * indent + "(", *filled(targets.split(", "), indent + INDENT, width), *value]
+        return [" " * indent + "(", *filled(targets, indent + INDENT, width), *value]
     return _broken(code[:start], code[start:], indent, width)
 
 

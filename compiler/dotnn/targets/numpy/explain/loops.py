@@ -64,7 +64,7 @@ class Loops(Statements):
         """Return what makes the arrays that the steps fill, and the sums that they add to."""
         like = self._like(node, phase)
         constant = constant_starts(self.call.direct("forward"))
-        dtype = loop_dtype(node, loop, lambda v: self.ref(v, phase), constant) or f"{like}.dtype"
+        dtype = loop_dtype(node, loop, lambda v: self._outside(v, phase), constant) or f"{like}.dtype"
         filled = [tree.assign(self._target(v), self._zeros(v, like, dtype), comment=str(v.type)) for v in arrays]
         summed = loop.outputs(node.outs)[2]
         own = (v for v in summed if v.id not in self.totals)
