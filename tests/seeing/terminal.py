@@ -74,7 +74,9 @@ class Screen:
         return [line[: self.columns].rstrip() for line in self.lines[self.top :]]
 
     def resized(self, columns, rows):
-        self.columns, self.rows = columns, rows
+        """What a narrower window has no room for is lost, as in xterm."""
+        self.columns, self.rows, self.column = columns, rows, min(self.column, columns)
+        self.lines = [line[:columns] for line in self.lines]
 
 
 class Session:
