@@ -160,6 +160,10 @@ model M { input x: [4]  target t: [4]
   joined = concat(x, LongBlock(value))
   output y = joined -> dense(4) }
 train { loss = mse(y, t) }""",
+    "the sign of a number, in single precision": """
+activation own(z, a = 1) = sign(a) + z
+model M { input x: [3]  target t: [2]  output y = x -> dense(2) -> own }
+train { loss = mse(y, t) }""",
     "a long choice between numbers, whose condition does not fit a line": """
 activation own1(z, a = 1) = a / z^2 + 0.1 * z
 activation own2(z, a = 1) = log(1 - z) + 0.1 * a * z

@@ -85,7 +85,7 @@ _ALL = (
     _elementwise("abs", "x", "sign(x)", copies=3, numpy="np.absolute", math="abs"),
     _elementwise("relu", "x", "where(x > 0, 1, 0)", numpy="np.maximum({x}, 0)", jax="jax.nn.relu",
                  tensorflow="tf.nn.relu", math="max({x}, 0)"),
-    _elementwise("sign", "x", "0", math="np.sign"),
+    _elementwise("sign", "x", "0", math="float(np.sign({x}))"),  # a number of NumPy's would make all double
     _elementwise("floor", "x", "0"),
     _elementwise("square", "x", "2 * x", math=""),
     _elementwise("ones_like", "x", "0", math="1{x:.0}"),  # one, whatever the number
