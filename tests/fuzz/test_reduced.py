@@ -164,6 +164,11 @@ train { loss = mse(y, t) }""",
 activation own(z, a = 1) = sign(a) + z
 model M { input x: [3]  target t: [2]  output y = x -> dense(2) -> own }
 train { loss = mse(y, t) }""",
+    "the root of a number, in a constraint": """
+activation own(z, a = 1) = sqrt(1) + a * z
+constraint mine(w, s = 1 in 1..2) = s * own(w)
+model M { input x: [1]  target t: [1]  output y = x -> dense(1) }
+train { loss = mse(y, t)  constraint = mine }""",
     "a long choice between numbers, whose condition does not fit a line": """
 activation own1(z, a = 1) = a / z^2 + 0.1 * z
 activation own2(z, a = 1) = log(1 - z) + 0.1 * a * z

@@ -46,6 +46,11 @@ def _functions(packages: tuple[str, ...]) -> dict[str, Callable[..., Array]]:
     return found
 
 
+def scope_of_lines() -> dict[str, Any]:
+    """Return what lines of scripts may read besides values: NumPy, Python's math and the functions that are pasted."""
+    return {"np": np, "math": math, **helper_functions()}
+
+
 @lru_cache(maxsize=4096)
 def _compiled(line: str) -> CodeType:
     return compile(line, "<op>", "eval")
@@ -59,7 +64,7 @@ def evaluate(
     names = {v.id: f"_{i}" for i, v in enumerate(node.ins)}
     scope = {names[v.id]: x for v, x in zip(node.ins, operands, strict=True)}
     line = (op.line if training else op.prediction_line)(node, lambda v: names[v.id])
-    known: dict[str, object] = {"np": np, "math": math, "rng": rng, "step": step, "params": {}, **helper_functions()}
+    known: dict[str, object] = {**scope_of_lines(), "rng": rng, "step": step, "params": {}}
     if "definition" in node.attrs:
         known |= _defined("\n\n".join(map(str, node.attrs["definition"].sources().values())))
     return eval(_compiled(line), {**known, **scope})
@@ -68,7 +73,7 @@ def evaluate(
 @lru_cache(maxsize=256)
 def _defined(text: str) -> dict[str, Any]:
     """Return the functions of a text, by name: those that a script holds."""
-    known = {"np": np, "math": math, **helper_functions()}
+    known = scope_of_lines()
     exec(compile(text, "<definition>", "exec"), known)
     return known
 

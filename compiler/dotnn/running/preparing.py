@@ -10,7 +10,7 @@ import numpy as np
 
 from dotnn.codegen.data import PLACE, place_lines
 from dotnn.codegen.preparing import chains, undone_outputs
-from dotnn.ir.interpret import helper_functions
+from dotnn.ir.interpret import helper_functions, scope_of_lines
 from dotnn.model.model import Model
 
 Arrays = dict[str, np.ndarray]
@@ -67,4 +67,4 @@ def targets_in_own_units(model: Model, targets: Mapping[str, np.ndarray], scalin
 
 def _evaluated(line: str, values: np.ndarray, scaling: Scaling) -> np.ndarray:
     """Return what an expression of the library over `values` and `scaling` gives: the line that scripts hold."""
-    return np.asarray(eval(line, {"np": np, **helper_functions(), "values": values, "scaling": scaling}))
+    return np.asarray(eval(line, {**scope_of_lines(), "values": values, "scaling": scaling}))

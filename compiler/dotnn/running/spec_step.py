@@ -14,7 +14,7 @@ from dotnn.codegen import optimizer
 from dotnn.codegen.training import sums
 from dotnn.ir.expr import Equation
 from dotnn.ir.graph import Graph
-from dotnn.ir.interpret import as_it_is, helper_functions, run
+from dotnn.ir.interpret import as_it_is, helper_functions, run, scope_of_lines
 from dotnn.ir.rounding import RandomRounding
 from dotnn.model.model import Model
 from dotnn.running.update import solved
@@ -94,7 +94,7 @@ class SpecStep:
         for name, p in self.model.params.items():
             if p.constraint is not None:
                 line = p.constraint.entry.written("w", p.constraint.attrs, p.shape)
-                after[name] = eval(line, {"np": np, "w": after[name], **helper_functions()})
+                after[name] = eval(line, {**scope_of_lines(), "w": after[name]})
         return after
 
     def _solve(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from dotnn.codegen import optimizer
 from dotnn.ir.expr import Equation
-from dotnn.ir.interpret import helper_functions
+from dotnn.ir.interpret import scope_of_lines
 from dotnn.model.model import Model
 from dotnn.model.settings.rates import factors
 
@@ -37,7 +35,7 @@ def solved(
         w, lr = params[name], numbers["lr"] * of_parts.get(name, 1.0)
         if model.params[name].decayed:
             w = w - lr * train.weight_decay * w
-        scope: dict[str, Any] = {"np": np, "math": math, **helper_functions(), **numbers, "lr": lr, "w": w, "g": g}
+        scope = {**scope_of_lines(), **numbers, "lr": lr, "w": w, "g": g}
         for slot, start in starts.items():
             scope[slot] = slots.setdefault(slot, {}).get(name, np.full_like(g, start))
         exec(program, scope)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
 from dotnn.codegen import optimizer
 from dotnn.core.arguments import Bound
+from dotnn.ir.interpret import scope_of_lines
 from dotnn.library.averages import Average
 from dotnn.running.scripts import run_script
 from dotnn.running.spec_step import Arrays
@@ -59,7 +59,7 @@ class Averaged:
         text = "\n".join(optimizer.numpy_equation(line, self.average.attrs) for line in lines)
         program, found = compile(text, "<equations>", "exec"), {}
         for name, w in weights.items():
-            scope: dict[str, Any] = {"np": np, **self.average.attrs, "a": self.weights[name], "w": w}
+            scope = {**scope_of_lines(), **self.average.attrs, "a": self.weights[name], "w": w}
             exec(program, scope)
             found[name] = scope["a"]
         return found
