@@ -6,8 +6,8 @@ READY  := $(VENV)/.ready
 
 MINUTES ?= 5
 SEED    ?= 0
-SLOW    := browser codegen docs equations fuzz gradcheck ir keras mutation reliability specs tensorflow_target validator \
-           $(addprefix members/test_,$(addsuffix .py,convolution_keras ensemble large_data regime_table settings turns uses))
+SLOW    := browser codegen docs equations fuzz gradcheck ir keras mutation reliability seeing specs tensorflow_target validator \
+           $(addprefix members/test_,$(addsuffix .py,convolution_keras ensemble lacking large_data regime_table settings turns uses))
 
 # The tests start hundreds of processes: let none compile the compiler anew, and none wait for threads that small
 # matrices have no work for.
