@@ -6,7 +6,6 @@ the operands' names filled in, what the reference interpreter evaluates: there i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -205,38 +204,20 @@ class Op:
 
         `others` are what further names are called, such as that of the time step.
         """
-        return self._spelt(self.numpy, node, name_of, others)
+        return self._spelt(self.formula(node), node, name_of, others)
 
     def prediction_line(self, node: Node, name_of: NameOf, others: Mapping[str, str] = {}) -> str:
         """Return the NumPy expression of `node` in prediction mode."""
-        return self._spelt(self.inference or self.numpy, node, name_of, others)
+        return self._spelt(self.formula(node, training=False), node, name_of, others)
 
     def line_of_both(self, node: Node, name_of: NameOf, others: Mapping[str, str] = {}) -> str:
         """Return the expression that serves both modes: `training` says which."""
         line = self.line(node, name_of, others)
         return f"{line} if training else {self.prediction_line(node, name_of, others)}" if self.inference else line
 
-    def _spelt(self, line: Line, node: Node, name_of: NameOf, others: Mapping[str, str]) -> str:
-        names = {**others, **dict(zip(self.names(len(node.ins)), map(name_of, node.ins), strict=True))}
-        given = line if isinstance(line, str | Expr) else line(node)
-        if not isinstance(given, str) or len(names) > LAST_MARK - FIRST_MARK:
-            return spell(substitute(self._read(given, node), names), _numpy(node), self.functions(node))
-        own = (name for name in _formula(given)[1] if name in node.attrs and name not in self.operands)
-        read = [(name, repr(node.attrs[name])) for name in own]
-        key = given, *read, node.phase == "backward", self.operands, self.functions(node), tuple(names)
-        if key not in _PATTERNS:
-            marks = {name: chr(FIRST_MARK + i) for i, name in enumerate(names)}
-            text = spell(substitute(self._read(given, node), marks), _numpy(node), self.functions(node))
-            _PATTERNS[key] = MARKS.split(text), [[*names][ord(mark) - FIRST_MARK] for mark in MARKS.findall(text)]
-        (first, *texts), places = _PATTERNS[key]
-        return first + "".join([names[name] + text for name, text in zip(places, texts, strict=True)])
-
-
-FIRST_MARK, LAST_MARK = 0xE000, 0xF8FF
-MARKS = re.compile(f"[{chr(FIRST_MARK)}-{chr(LAST_MARK)}]")
-"""The characters that Unicode leaves to private use stand for names in a line that is spelt once for all nodes."""
-_PATTERNS: dict[tuple[object, ...], tuple[list[str], list[str]]] = {}
-"""The text of a line around its names, and which these are."""
+    def _spelt(self, formula: Expr, node: Node, name_of: NameOf, others: Mapping[str, str]) -> str:
+        names = dict(zip(self.names(len(node.ins)), map(name_of, node.ins), strict=True))
+        return spell(substitute(formula, {**others, **names}), _numpy(node), self.functions(node))
 
 
 @cache
