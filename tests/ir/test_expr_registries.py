@@ -1,5 +1,6 @@
 """Every formula that the registries hold goes through the tree of expressions and comes out as it was."""
 
+import itertools
 import math
 from functools import cache
 
@@ -8,7 +9,7 @@ import pytest
 from ir.test_ops import OP_CASES, graph_of
 
 from dotnn.ir.builder import GraphBuilder
-from dotnn.ir.expr import DIALECTS, NotAnExpression, parse, spell
+from dotnn.ir.expr import DIALECTS, FUNCTIONS, Call, Name, NotAnExpression, Number, Unspellable, parse, spell
 from dotnn.ir.expr.derive import NoDerivative, derive
 from dotnn.ir.expr.infer import NoType, infer
 from dotnn.ir.expr.visit import reads
@@ -175,3 +176,19 @@ def test_an_activation_without_a_derivative_line_gets_one(line):
     found = evaluate(builder.nodes[1], [np.real(values[v.id]) for v in builder.nodes[1].ins], None, True)
     assert slope.id == builder.nodes[1].out.id
     np.testing.assert_allclose(found, 3 * np.imag(values[a.id]) / 1e-30, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name, f in FUNCTIONS.items() if f.elementwise and "*" not in f.operands])
+def test_no_target_writes_an_operand_more_often_than_the_limit_of_formulas_counts(name):
+    """Operands are an array, or beside it a number: targets have idioms for bounds that are one."""
+    function = FUNCTIONS[name]
+    for numbers in itertools.product([False, True], repeat=max(len(function.operands) - 1, 0)):
+        arrays = [Call("sin", (Name(f"q{i}"),)) for i in range(3)]
+        operands = [arrays[0], *(Number(7) if n else array for n, array in zip(numbers, arrays[1:], strict=False))]
+        call = Call(name, tuple(operands[: len(function.operands)]))
+        for dialect in DIALECTS.values():
+            try:
+                text = spell(call, dialect)
+            except Unspellable:
+                continue
+            assert max(text.count(f"sin(q{i})") for i in range(3)) <= function.copies, text

@@ -61,8 +61,9 @@ class Part:
 
     def __post_init__(self) -> None:
         """Raise `Fail` for a formula beyond the limit: definitions that call each other grow without one."""
-        if self.tree.size > MAX_FORMULA:
-            raise Fail(messages.formulas.too_large(self.span, self.tree.size, MAX_FORMULA))
+        size = tree.size(self.tree)
+        if size > MAX_FORMULA:
+            raise Fail(messages.formulas.too_large(self.span, size, MAX_FORMULA))
 
 
 def is_function(call: nodes.Call) -> bool:

@@ -6,7 +6,7 @@ never a default. `expr.derive` differentiates a formula and `expr.infer` finds i
 """
 
 from dotnn.ir.expr.dialects import DIALECTS, Dialect, Unspellable, ufunc
-from dotnn.ir.expr.functions import FUNCTIONS, Function
+from dotnn.ir.expr.functions import FUNCTIONS, Function, size
 from dotnn.ir.expr.parse import NotAnExpression, equation, equations, parse
 from dotnn.ir.expr.spell import spell
 from dotnn.ir.expr.tree import (
@@ -35,5 +35,5 @@ __all__ = [
     "DIALECTS", "FUNCTIONS", "Attribute", "Binary", "Bracketed", "Call", "Choice", "Dialect", "Equation", "Expr",
     "Function", "Index", "Keyword", "Literal", "Method", "Name", "NotAnExpression", "Number", "Sequence", "Slice",
     "Unary", "Unspellable", "calls", "constant", "equation", "equations", "map_children", "number", "parse", "reads",
-    "spell", "substitute", "ufunc", "walk",
+    "size", "spell", "substitute", "ufunc", "walk",
 ]  # fmt: skip

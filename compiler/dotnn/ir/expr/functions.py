@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from dotnn.ir.expr.frozen import Frozen
 from dotnn.ir.expr.tree import Call, Expr
+from dotnn.ir.expr.visit import children
 
 
 class Function(Frozen):
@@ -64,7 +65,7 @@ _ALL = (
     _elementwise("sqrt", "x", "1 / (2 * a)", domain="x > 0"),
     _elementwise(  # the root of a sum of squares: its derivative is 0 at 0
         "root", "x", "where(a > 0, 1 / (2 * where(a > 0, a, 1)), 0)",
-        numpy="np.sqrt", keras="", jax="", math="math.sqrt", language="sqrt", domain="x > 0", copies=4,
+        numpy="np.sqrt", keras="", jax="", math="math.sqrt", language="sqrt", domain="x > 0", copies=5,
         tensorflow="tf.where({x} > 0, tf.sqrt(tf.where({x} > 0, {x}, tf.ones_like({x}))), tf.zeros_like({x}))",
     ),
     _elementwise("sin", "x", "cos(x)"),
@@ -145,9 +146,17 @@ _ALL = (
 FUNCTIONS: dict[str, Function] = {f.name: f for f in _ALL}
 
 
-def copies(expr: Expr) -> int:
-    """Return how often the target that needs most writes the operands of a node."""
-    return FUNCTIONS[expr.function].copies if isinstance(expr, Call) and expr.function in FUNCTIONS else 1
+def size(expr: Expr) -> int:
+    """Return how many nodes an expression has as the target writes it that needs most.
+
+    A part that is shared counts at each of its places. The number is kept, for it is asked for there, too.
+    """
+    kept: int | None = getattr(expr, "_size", None)
+    if kept is None:
+        known = FUNCTIONS.get(expr.function) if isinstance(expr, Call) else None
+        kept = 1 + (known.copies if known else 1) * sum(map(size, children(expr)))
+        object.__setattr__(expr, "_size", kept)
+    return kept
 
 
 PIECEWISE = ("minimum", "maximum", "where")

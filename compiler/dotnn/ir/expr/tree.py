@@ -11,22 +11,7 @@ from dotnn.ir.expr.frozen import Frozen
 class Expr(Frozen):
     """Any node."""
 
-    __slots__ = ("_size",)
-
-    @property
-    def size(self) -> int:
-        """How many nodes there are as the target writes them that needs most.
-
-        A part that is shared counts at each of its places. The number is kept, for it is asked for there, too.
-        """
-        kept: int | None = getattr(self, "_size", None)
-        if kept is None:
-            from dotnn.ir.expr.functions import copies
-            from dotnn.ir.expr.visit import children
-
-            kept = 1 + copies(self) * sum(part.size for part in children(self))
-            object.__setattr__(self, "_size", kept)
-        return kept
+    __slots__ = ("_size",)  # what `functions.size` has counted
 
     def __str__(self) -> str:
         from dotnn.ir.expr.dialects import LANGUAGE
