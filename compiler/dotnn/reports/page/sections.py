@@ -51,7 +51,7 @@ PREFIXES = {"train": "", "validation": "val_", "test": "test_"}
 
 
 def _part_of(name: str) -> str:
-    return next((prefix for prefix in ("val_", "test_") if name.startswith(prefix)), "")
+    return next(prefix for prefix in reversed(PREFIXES.values()) if name.startswith(prefix))
 
 
 def _ended(stopped_by: str) -> str:
@@ -88,7 +88,8 @@ def verdict_of(seen: Seen, faults: Sequence[Fault]) -> tuple[str, str]:
         for one in seen.compared
         for said, label in _guess(one, seen)
     ]
-    beside = f" {', '.join(guesses)[:1].upper()}{', '.join(guesses)[1:]}." if guesses else ""
+    said = ", ".join(guesses)
+    beside = f" {said[0].upper()}{said[1:]}." if said else ""
     if not faults:
         return f"No fault found ({len(FINDINGS)} checks).{beside}", "good"
     more = f" (and {len(faults) - 1} more, see the diagnosis)" if len(faults) > 1 else ""
