@@ -120,8 +120,16 @@ class Pass:
         """The layers that have weights or activations, in the order in which they are computed."""
         return [*self._layers()]
 
+    def node_of(self, layer: Layer) -> Node | None:
+        """Return the node that makes what a layer gives on: its activation, where it has one."""
+        return self._producers.get(self.graph.steps[layer.name].id)
+
+    @cached_property
+    def _producers(self) -> Mapping[int, Node]:
+        return self.graph.producers()
+
     def _layers(self) -> Iterator[Layer]:
-        graph, producers, sent = self.graph, self.graph.producers(), self._sent()
+        graph, producers, sent = self.graph, self._producers, self._sent()
         for step in self.model.steps:
             a = graph.steps[step.path]
             z = _activated(producers.get(a.id), a)

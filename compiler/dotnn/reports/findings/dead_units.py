@@ -24,8 +24,7 @@ def silent_units(layer: Layer) -> np.ndarray:
 
 def _is_like_relu(seen: Seen, layer: Layer) -> bool:
     """Whether an activation is 0 far below 0, and about what it takes above it."""
-    found = seen.trained
-    node = found.graph.producers().get(found.graph.steps[layer.name].id)
+    node = seen.trained.node_of(layer)
     if node is None or not node.rule.elementwise:
         return False
     low, high = np.asarray(evaluate(node, [np.array([[-30.0, 3.0]])], None, False)).reshape(-1)

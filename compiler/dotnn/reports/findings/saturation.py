@@ -33,7 +33,7 @@ FAR = np.array([[-30.0, 30.0]])
 
 def flat_share(found: Pass, layer: Layer) -> float:
     """Return the share of units and examples where the activation of a layer is flat; 0 without two flat ends."""
-    node = found.graph.producers().get(found.graph.steps[layer.name].id)
+    node = found.node_of(layer)
     if node is None or layer.z is None or not node.rule.elementwise or not _has_two_ends(node):
         return 0.0
     with np.errstate(all="ignore"):
@@ -61,7 +61,8 @@ def look(seen: Seen) -> Iterator[Fault]:
         start, end = flat_share(seen.fresh, before), flat_share(seen.trained, after)
         if start <= AT_START and end <= AT_END:
             continue
-        node = seen.trained.graph.producers()[seen.trained.graph.steps[after.name].id]
+        node = seen.trained.node_of(after)
+        assert node is not None  # whose slopes are flat
         when = f"{node.op} was flat for {start:.0%} of its inputs before the training, and is for {end:.0%} after it"
         message, numbers = f"{after.name} is saturated: {when}", {"start": start, "end": end}
         follows = start <= AT_START

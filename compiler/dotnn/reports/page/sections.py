@@ -244,7 +244,7 @@ UNKNOWN = (
 def _signs(seen: Seen, layer: Layer, sign: Sign) -> tuple[str, ...]:
     """Return the cells of a layer; silent or flat are no units that are computed together, as those of softmax."""
     name, silent, flat, *others = cells(sign)
-    node = seen.trained.graph.producers().get(seen.trained.graph.steps[layer.name].id)
+    node = seen.trained.node_of(layer)
     if layer.z is not None and node is not None and not node.rule.elementwise:
         silent = flat = "–"
     return (name, silent, flat, *(cell or "–" for cell in others))
