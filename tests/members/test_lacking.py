@@ -154,6 +154,7 @@ def test_a_piece(name):
     assert attempt(SPECS[name], 1) == {"numbers": "ok", "check": "ok"}
 
 
+@pytest.mark.usefixtures("step_by_step")
 @pytest.mark.parametrize("name", SPECS)
 def test_a_piece_for_tensorflow(name):
     pytest.importorskip("tensorflow")
