@@ -52,7 +52,7 @@ IN_ONE = regime("plain").replace(
 
 
 OF_FUNCTIONS = renamed(regime("plain"), {k: v for k, v in FUNCTIONS_OF_SCRIPTS.items() if k not in "xt"})
-WHOLE = {"one of all": SPEC, "in one": IN_ONE, "names of functions": OF_FUNCTIONS}
+WHOLE = {"one of all": SPEC, "in one": IN_ONE}
 
 
 @pytest.mark.parametrize("text", WHOLE.values(), ids=WHOLE)
@@ -61,10 +61,13 @@ def test_turns_in_tensorflow(text, tmp_path):
     assert_trained_alike(text, tmp_path)
 
 
+BY_STEPS = {**{name: regime(name) for name in REGIMES}, "names of functions": OF_FUNCTIONS}
+
+
 @pytest.mark.usefixtures("step_by_step")
-@pytest.mark.parametrize("name", REGIMES)
-def test_a_regime_of_turns_in_tensorflow(name, tmp_path):
-    assert_trained_alike(regime(name), tmp_path)
+@pytest.mark.parametrize("text", BY_STEPS.values(), ids=BY_STEPS)
+def test_a_regime_of_turns_in_tensorflow(text, tmp_path):
+    assert_trained_alike(text, tmp_path)
 
 
 def assert_trained_alike(text, tmp_path):
