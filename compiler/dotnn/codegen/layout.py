@@ -34,6 +34,7 @@ OPERATORS = (
 """What a line may begin with, from what binds least to what binds most."""
 BEFORE_OPERANDS = {"=", ":", ",", *(word for words in OPERATORS for word in words)}
 QUOTES = ('"', "'")
+DIVIDED = {"for": "in", "assert": ","}
 SIGNS = ("=", "+=", "-=", "*=", "/=", "|=", "@=")
 
 
@@ -100,16 +101,24 @@ def _statement(row: Row, indent: int, width: int) -> list[str]:
     first = str(row[0])
     if first == "def":
         return _opened("", row, tail, indent, width)
-    heads = ("in",) if first == "for" else SIGNS
-    at = next((i for i, word in enumerate(row) if str(word).strip() in heads), 0)
+    at = _divided(first, _words(row))
     if not at:
         count = int(first in ("return", "if", "elif", "while", "raise", "assert", "del", "with"))
         head = f"{first} " * count
         return _value(head, row[count:], tail, indent, width)
-    begun = "for " * (first == "for")
-    sign = f" {str(row[at]).strip()} "
-    *lines, last = _target(begun, row[bool(begun) : at], f"{sign}(", indent, width)
+    begun = f"{first} " if first in ("for", "assert") else ""
+    sign = ", " if first == "assert" else f" {str(row[at]).strip()} "
+    before = _value if first == "assert" else _target
+    *lines, last = before(begun, row[bool(begun) : at], f"{sign}(", indent, width)
     return [*lines, *_value(last.strip(" ").removesuffix("("), row[at + 1 :], tail, indent, width)]
+
+
+def _divided(first: str, words: Sequence[str]) -> int:
+    """Return where the last sign of an assignment stands, or what divides another statement in two; 0 for none."""
+    if first in DIVIDED:
+        return words.index(DIVIDED[first]) if DIVIDED[first] in words else 0
+    end = words.index("lambda") if "lambda" in words else len(words)
+    return max((i for i in range(end) if words[i] in SIGNS), default=0)
 
 
 def _target(head: str, row: Row, tail: str, indent: int, width: int) -> list[str]:
@@ -169,7 +178,10 @@ def _broken(head: str, row: Row, tail: str, indent: int, width: int) -> list[str
     if key and "lambda" not in words:
         sign = ": " if words[key] == ":" else "="
         *lines, last = _broken(head, row[:key], sign, indent, width)
-        return [*lines, *_broken(last.lstrip(" "), row[key + 1 :], tail, indent, width)]
+        last = last.lstrip(" ")
+        made = _broken(last, row[key + 1 :], tail, indent, width)
+        made = made if max(map(len, made)) <= width else _in_brackets(last, row[key + 1 :], tail, indent, width)
+        return [*lines, *made]
     if "lambda" not in words and _operators(words):
         return _rows(head, row, _operators(words), tail, indent, width)
     if len(row) == 1 and words[0][:1] in QUOTES and words[0]:
@@ -186,7 +198,8 @@ def _rows(head: str, row: Row, cuts: Sequence[int], tail: str, indent: int, widt
             lines[-1] += f" {flat(part)}{end}"
             continue
         words = _words(part)
-        comma, operator = "," * (words[-1] == ","), words[0] if start and words[0] in BEFORE_OPERANDS else ""
+        comma = "," * (words[-1] == ",")
+        operator = words[0] if start and words[0] in BEFORE_OPERANDS and str(row[start - 1]) != "," else ""
         begun = f"{operator} " if operator else head * (not start)
         lines += _broken(begun, part[bool(operator) : len(part) - len(comma)], comma + end, indent, width)
     return lines

@@ -19,7 +19,7 @@ from jinja2.ext import Extension
 
 from dotnn.codegen import paste
 from dotnn.codegen.printer import filled_in
-from dotnn.codegen.wrap import wrapped
+from dotnn.codegen.wrap import filled, wrapped
 from dotnn.core import kept
 
 IMPORTS = "import IMPORTS"
@@ -77,6 +77,7 @@ def _environment(folder: Path) -> jinja2.Environment:
         extensions=[_Statements],
         autoescape=False,  # the output is Python, and every name in it is an identifier
     )
+    made.filters["entry"] = lambda code, indent: "\n".join(filled([code.removesuffix(",")], indent))
     made.filters["filled_in"] = filled_in
     made.filters["on_the_page"] = lambda code, indent: "\n".join(wrapped(code, indent))
     return made

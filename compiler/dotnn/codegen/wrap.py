@@ -148,10 +148,18 @@ def _opened(head: str, value: str, node: ast.expr, indent: int, width: int) -> l
     opening, closing = "".join(f"{name}(" for name in around) + opening, closing + ")" * len(around)
     if not items or len(" " * indent + head + opening) > width:
         return []
-    body = filled(items, indent + INDENT, width)
+    body = _within(inner, items, indent + INDENT, width)
     if isinstance(node, ast.Call) and body and len(body[-1]) + len(closing) <= width:
         return [" " * indent + head + opening, *body[:-1], body[-1].rstrip(",") + closing]
     return [" " * indent + head + opening, *body, " " * indent + closing]
+
+
+def _within(node: ast.expr, items: Sequence[str], indent: int, width: int) -> list[str]:
+    """Return the items of a bracket; a sum that is alone there needs no bracket of its own."""
+    alone = isinstance(node, ast.Call) and len(items) == 1 and isinstance((*node.args, None)[0], ast.BinOp)
+    if alone and indent + len(items[0]) >= width:
+        return _content(items[0], indent, width)
+    return filled(items, indent, width)
 
 
 def _innermost(node: ast.expr) -> tuple[ast.expr, list[str]]:
