@@ -8,17 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dotnn.commands.seeing.figures import figures_of, own_figures
+from dotnn.commands.seeing.run import Run, outputs_of
 from dotnn.commands.training import prepare as preparing
 from dotnn.commands.training import run as running
 from dotnn.commands.training.prepare import Request
 from dotnn.commands.training.run import train_model
 from dotnn.running import predictions
+from dotnn.running import preparing as preparing_again
 from dotnn.running.scripts import run_script
 from dotnn.session import Compilation
 from dotnn.targets import Options
 from dotnn_runtime.gradcheck.check import check_script
 from dotnn_runtime.gradcheck.report.results import Verdict
 from dotnn_runtime.interrupt import EpochEnds
+from dotnn_runtime.script.arrays import prepared
 from dotnn_runtime.script.errors import DataError
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -173,6 +177,37 @@ def test_a_run_that_writes_over_its_data_is_the_run_that_keeps_them(ending, tmp_
         for key in ("run", "seconds", "sealed"):
             result.pop(key, None)
     assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("part", [None, "large.npz"])
+def test_a_run_is_measured_within_one_and_a_half_times_the_memory_of_its_data(folder, part, tmp_path):
+    train_model(Compilation.read(str(folder / "large.nn")), asked_for(tmp_path / "run", "fast"))
+    run = Run.open(str(tmp_path / "run"))
+    _ = run.model.data  # what reads a spec is imported
+
+    def measure():
+        examples, _ = run.measured(part and str(folder / part))
+        own_figures(run, examples)
+        outputs_of(run, examples)
+
+    assert peak(measure) < 1.5
+
+
+@pytest.mark.parametrize("part", [None, "small.npz"])
+def test_figures_of_a_run_do_not_depend_on_how_its_examples_are_read(part, tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    np.savez(tmp_path / "small.npz", x=rng.normal(size=(300, 6)).astype(np.float32) * 9 + 5, y=rng.normal(size=300))
+    (tmp_path / "small.nn").write_text(SMALL.replace("LR", "0.01"))
+    train_model(Compilation.read(str(tmp_path / "small.nn")), asked_for(tmp_path / "run", "fast"))
+    found = []
+    for resident in (np.inf, 0):
+        run = Run.open(str(tmp_path / "run"))
+        run.module.prepared = functools.partial(run.module.prepared, resident=resident)
+        monkeypatch.setattr(preparing_again, "prepared", functools.partial(prepared, resident=resident))
+        examples, named = run.measured(part and str(tmp_path / part))
+        assert isinstance(examples["x"], np.ndarray) == (resident > 0)
+        found.append(figures_of(run, examples, named).as_json())
+    assert found[0] == found[1]
 
 
 def both(spec):
