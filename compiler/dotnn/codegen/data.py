@@ -187,7 +187,7 @@ def _inline_lines(inline: Mapping[str, Any]) -> list[str]:
     return [*lines, "}"]
 
 
-def prepare_lines(model: Model, more: str = "") -> list[str]:
+def prepare_lines(model: Model, more: str) -> list[str]:
     """Return the body of `prepare`: raw arrays in, prepared parts out; `more` are arguments of `prepared`."""
     ways, lines = chains(model), [*_arrays_of_all(model), *_parts_of_all(model)]
     lines += ["# Fitted on the training part only: the others must not leak into it."] if fitted(model) else []

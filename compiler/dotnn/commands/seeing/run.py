@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -131,12 +132,18 @@ class Run:
         return self._parts(self.source) if self.known is None else _as_arrays(self.known)
 
     def measured(self, file: str | None) -> tuple[Arrays, str]:
-        """Return the prepared examples that say most about new ones, or those of a file, and what part they are."""
+        """Return the prepared examples that say most about new ones, or those of a file, and what part they are.
+
+        Large inputs are `Rows` of their array.
+        """
         if file is not None:
             return self.examples(file)[0], file
-        parts = self.parts()
+        parts = self._read(self.source) if self.known is None else self.known
         part = held_out(parts)
-        return dict(parts[part]), part
+        return self._measured(parts[part]), part
+
+    def _measured(self, examples: Arrays) -> Arrays:
+        return {name: a if name in self.model.inputs else np.asarray(a) for name, a in examples.items()}
 
     def places(self) -> Mapping[str, np.ndarray]:
         """Return where the examples of each part are in its file, from 0, as `places_of_parts`. `CompileError`."""
@@ -145,23 +152,27 @@ class Run:
             return places_of_parts(self.model, self.module, raw)
 
     def _parts(self, given: str | None) -> Mapping[str, Arrays]:
+        return _as_arrays(self._read(given))
+
+    def _read(self, given: str | None) -> Mapping[str, Arrays]:
+        """Return the parts as the script prepares them: large arrays are `Rows`."""
         examples, _ = load_examples(self.model, given)
         if self.folder.manifest.get("examples") not in (None, digest_of(examples)):
             click.echo(f"warning: the data are not those that {self.name} was trained on", err=True)
         with refusals(self.model), np.errstate(all="ignore"):
-            parts = self.module.prepare(dict(examples), self.dtype)[0]
-        return _as_arrays(parts)
+            parts: Mapping[str, Arrays] = self.module.prepare(dict(examples), self.dtype, copy=False)[0]
+        return parts
 
     def examples(self, file: str) -> tuple[Arrays, np.ndarray]:
         """Return all examples of another file, prepared as those of the run were, and their places in it, from 0.
 
-        Raises `CompileError`.
+        Large inputs are `Rows` of their array. Raises `CompileError`.
         """
         raw = with_places(load_others(self.model, file, self.kept.labels))
         with refusals(self.model), np.errstate(all="ignore"):
             found = prepared_again(self.model, raw, self.kept.scaling, self.dtype)
-        places = found.pop(PLACE)
-        return found, places
+        places = np.asarray(found.pop(PLACE))
+        return self._measured(found), places
 
     @property
     def source(self) -> str | None:
@@ -238,6 +249,6 @@ AT_ONCE = 2**20
 
 def _pieces(examples: Arrays) -> Iterator[Arrays]:
     count = len(next(iter(examples.values())))
-    length = max(1, AT_ONCE * count // max(1, sum(a.size for a in examples.values())))
+    length = max(1, AT_ONCE * count // max(1, sum(math.prod(a.shape) for a in examples.values())))
     for start in range(0, count, length):
         yield {name: a[start : start + length] for name, a in examples.items()}
