@@ -106,7 +106,7 @@ class FastEmitter(PlanWriter):
             "new": lambda: (planes if self.planar(value) else turned if self.by_rows(value) else new_array)(
                 like(value)
             ),
-            "zeros": lambda: f"np.zeros(({dims}{',' * (len(like(value)) == 1)}), dtype)",
+            "zeros": lambda: new_array(like(value), start="0"),
             "over": lambda: first.name,
             "same": lambda: source,
             "columns": lambda: f"{source}[{place.start}:{place.stop}]",
@@ -125,7 +125,7 @@ class FastEmitter(PlanWriter):
 
     def _with_ones(self, value: Value) -> str:
         rows = value.type.example[0] + 1
-        name = self.once(f"{value.name}_1", f"np.ones(({rows}, size), dtype)", value.id)
+        name = self.once(f"{value.name}_1", new_array((rows, "size"), start="1"), value.id)
         self._ones[value.id] = self.sized(name, (rows, "size"))
         return name
 

@@ -304,7 +304,7 @@ def _parts(tree: ast.AST) -> tuple[ast.AST, ...]:
 @cache
 def _makes_empty(expression: ast.expr) -> bool:
     """Whether an expression makes an array of which it writes nothing."""
-    return "np.empty" in (_text(node) for node in ast.walk(expression) if isinstance(node, ast.Attribute))
+    return any(_is_call(node, "aligned") and len(node.args) == 2 for node in ast.walk(expression))
 
 
 @cache
