@@ -29,7 +29,8 @@ OPERATORS = {
 }
 MASKS = frozenset(OPERATORS) - frozenset("+-*/%") - {"**"} | {"not"}
 WITH_KEYWORD = ("maximum", "minimum")
-"""NumPy deprecates their third argument by position."""
+"""NumPy deprecates their third argument by position. Of two arrays they take several numbers at a time, and less than
+half as long as of an array and a number."""
 IN_STEPS = ("where", "clip", "relu", "sigmoid", "softplus", "ones_like")
 """Functions that are several calls, or have another name."""
 
@@ -84,6 +85,7 @@ class FormulaWriter:
     word     returns what a function of NumPy's is called
     helpers  functions of ours that are called as they are
     shared   what the array of the result may also be called: the operands whose array it takes over
+    filled   returns the name of an array like the result that is full of a number; without it none is made
     """
 
     names: dict[str, str]
@@ -93,6 +95,7 @@ class FormulaWriter:
     word: Callable[[str], str]
     helpers: Collection[str] = ()
     shared: Collection[str] = ()
+    filled: Callable[[Expr], str] | None = None
     result: str = ""
     depth: dict[str, int] = field(default_factory=lambda: {"dtype": 0, "bool": 0})
     masks: set[str] = field(default_factory=set)
@@ -124,6 +127,14 @@ class FormulaWriter:
         if kind == "bool":
             self.masks.add(name)
         return name
+
+    def as_array(self, expr: Expr) -> Expr:
+        """Return a number as the name of an array that is full of it, where one can be made."""
+        if self.filled is None or self.is_array(expr):
+            return expr
+        name = self.filled(expr)
+        self.names[f"all of {name}"] = name  # no operand is called so
+        return Name(f"all of {name}")
 
     def is_array(self, expr: Expr) -> bool:
         """Whether an expression reads an array."""
@@ -167,6 +178,8 @@ class FormulaWriter:
 
     def both(self, function: str, left: Expr, right: Expr, target: str) -> None:
         """Write a function of two operands, such as a sum: which of them can be computed in the target decides."""
+        if function in WITH_KEYWORD:
+            left, right = self.as_array(left), self.as_array(right)
         late = self.in_array(right, target)
         if self.is_leaf(left):
             first = self.operand(left)
@@ -232,7 +245,7 @@ class FormulaWriter:
         """max(z, 0) + log(1 + exp(-|z|)): NumPy's logaddexp takes the elements one by one, and twice as long."""
         small = self._exp_of_minus_size(z)
         self.call("log1p", small, small)
-        self.call("maximum", z, self.number(Number(0)), target)
+        self.call("maximum", z, self.operand(self.as_array(Number(0))), target)
         self.call("add", target, small, target)
 
     def _exp_of_minus_size(self, z: str) -> str:
