@@ -101,12 +101,11 @@ class FastEmitter(PlanWriter):
         """Return what a value's name is bound to."""
         source = place.of.name if place.of else ""
         dims = ", ".join(map(str, like(value)))
+        new = planes if self.planar(value) else turned if self.by_rows(value) else new_array
         spelled = {
             "rows": lambda: self.piece(place.piece) if place.piece else "",
-            "new": lambda: (planes if self.planar(value) else turned if self.by_rows(value) else new_array)(
-                like(value)
-            ),
-            "zeros": lambda: new_array(like(value), start="0"),
+            "new": lambda: new(like(value)),
+            "zeros": lambda: new(like(value), start="0"),
             "over": lambda: first.name,
             "same": lambda: source,
             "columns": lambda: f"{source}[{place.start}:{place.stop}]",

@@ -106,13 +106,13 @@ class FormulaWriter:
         if not (isinstance(expr, Name) and self.names.get(expr.id) == result):
             self.into(expr, result)
 
-    def operand(self, expr: Expr, target: str = "") -> str:
-        """Return the name of what holds an expression: an array, a number, or what is written here.
+    def operand(self, expr: Expr, target: str = "", full: bool = False) -> str:
+        """Return the name of what holds an expression: an array, a number (`full`: an array of it), or what is written.
 
         That is the target, if there is one for such numbers in which it can be computed, else a scratch array.
         """
         if not self.is_array(expr):
-            return self.number(expr)
+            return self.filled(expr) if full and self.filled else self.number(expr)
         if isinstance(expr, Name):
             return self.names[expr.id]
         kind = "bool" if is_mask(expr) else "dtype"
@@ -127,14 +127,6 @@ class FormulaWriter:
         if kind == "bool":
             self.masks.add(name)
         return name
-
-    def as_array(self, expr: Expr) -> Expr:
-        """Return a number as the name of an array that is full of it, where one can be made."""
-        if self.filled is None or self.is_array(expr):
-            return expr
-        name = self.filled(expr)
-        self.names[f"all of {name}"] = name  # no operand is called so
-        return Name(f"all of {name}")
 
     def is_array(self, expr: Expr) -> bool:
         """Whether an expression reads an array."""
@@ -178,18 +170,16 @@ class FormulaWriter:
 
     def both(self, function: str, left: Expr, right: Expr, target: str) -> None:
         """Write a function of two operands, such as a sum: which of them can be computed in the target decides."""
-        if function in WITH_KEYWORD:
-            left, right = self.as_array(left), self.as_array(right)
-        late = self.in_array(right, target)
+        late, full = self.in_array(right, target), function in WITH_KEYWORD
         if self.is_leaf(left):
-            first = self.operand(left)
-            second = self.operand(right, "" if self.in_array(left, target) else target)
+            first = self.operand(left, full=full)
+            second = self.operand(right, "" if self.in_array(left, target) else target, full)
         elif late and not self.is_leaf(right):
             second = self.operand(right)
             first = self.operand(left, target)
         else:
             first = self.operand(left, "" if late else target)
-            second = self.operand(right, "" if first == target else target)
+            second = self.operand(right, "" if first == target else target, full)
         self.call(function, first, second, target)
 
     def function(self, name: str, args: Sequence[Expr], target: str) -> None:
@@ -245,7 +235,7 @@ class FormulaWriter:
         """max(z, 0) + log(1 + exp(-|z|)): NumPy's logaddexp takes the elements one by one, and twice as long."""
         small = self._exp_of_minus_size(z)
         self.call("log1p", small, small)
-        self.call("maximum", z, self.operand(self.as_array(Number(0))), target)
+        self.call("maximum", z, self.operand(Number(0), full=True), target)
         self.call("add", target, small, target)
 
     def _exp_of_minus_size(self, z: str) -> str:

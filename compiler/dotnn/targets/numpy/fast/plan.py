@@ -139,9 +139,7 @@ class PlanWriter:
         """Return the name of a number in the arrays' own precision (a 0-d array: the cheapest operand)."""
         return self.bind(hint, f"np.array({expression}, dtype)")
 
-    def scratch(
-        self, hint: str, *dims: int | str, dtype: str = "dtype", start: str = "", by_rows: bool = False
-    ) -> str:
+    def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype", start: str = "", by_rows: bool = False) -> str:
         """Return the name of a scratch array; equal ones are shared, for no line needs it after its own op."""
         make = turned if by_rows else planes if len(dims) == 4 and dims[-1] == "size" else new_array
         expression = make(dims, dtype, start)

@@ -112,7 +112,7 @@ def _writer(e: Step, node: Node, shape: Value) -> FormulaWriter:
         return e.scratch_like(_scratch(dtype, number), shape, dtype=dtype)
 
     def filled(expr: Expr) -> str:
-        return e.scratch_like(f"all_{_name(text := spell(expr))}", shape, start=text)
+        return e.scratch_like(f"all_{_number(e, expr)}", shape, start=spell(expr))
 
     return FormulaWriter(_names(e, node), e.run, partial(_number, e), scratch, _word, filled=filled)
 
@@ -128,12 +128,8 @@ def _common(writer: FormulaWriter, formula: Expr) -> Expr:
 def _number(e: Step, expr: Expr) -> str:
     """Return the name of a number, or of an expression of numbers."""
     text = spell(expr)
-    return e.number(_name(text), text)
-
-
-def _name(text: str) -> str:
     word = "".join(c if c.isalnum() else "_" for c in text)
-    return SMALL_NUMBERS.get(text, f"number_{word}" if len(word) < 12 else "number")
+    return e.number(SMALL_NUMBERS.get(text, f"number_{word}" if len(word) < 12 else "number"), text)
 
 
 def _scratch(dtype: str, number: int) -> str:

@@ -304,7 +304,8 @@ def _parts(tree: ast.AST) -> tuple[ast.AST, ...]:
 @cache
 def _makes_empty(expression: ast.expr) -> bool:
     """Whether an expression makes an array of which it writes nothing."""
-    return any(_is_call(node, "aligned") and len(node.args) == 2 for node in ast.walk(expression))
+    calls = (node for node in ast.walk(expression) if isinstance(node, ast.Call))
+    return any(_is_call(call, "aligned") and len(call.args) == 2 for call in calls)
 
 
 @cache
