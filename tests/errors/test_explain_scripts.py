@@ -80,6 +80,11 @@ def test_a_mistake_is_one_line(folder, words):
     assert usage.startswith("usage: ") and said.count("\n") == 1
 
 
+def test_weights_of_another_network_are_refused_by_python_without_assertions_too(folder):
+    done = script(folder, "-O", "xor.py", "predict", "another.npz", "new.npz")
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("error") == 1
+
+
 def test_no_epochs_train_nothing(folder):
     done = script(folder, "xor.py", "train", "--epochs", "0", "--save", "fresh.npz")
     assert (done.returncode, done.stdout.strip()) == (0, "")
