@@ -90,6 +90,32 @@ def test_what_rounding_alone_makes_is_no_fault(seed, tmp_path):
     assert report.verdict.value == "PASS", [c for c in report.checks if c.verdict.value == "FAIL"]
 
 
+POWERS_OF_POWERS = """block Cube {
+  input x: [3]
+  v = x -> dense(6)
+  output made = v * v * v -> dense(3)
+}
+model M {
+  input  x: [1]
+  h = x -> dense(3) -> repeat(2, Cube()) -> repeat(2, Cube())
+  target t: [2, 3]
+  output y = h -> dense(6) -> reshape([2, 3])
+}
+train {
+  loss = sse(y, t)
+  init = truncated_normal(2)
+}
+"""
+
+
+@pytest.mark.parametrize("seed", [0, 3, 1402000010])
+def test_a_loss_beyond_all_floats_is_checked_at_smaller_weights(seed, tmp_path):
+    (tmp_path / "m.nn").write_text(POWERS_OF_POWERS, encoding="utf-8")
+    report = check_spec(str(tmp_path / "m.nn"), seed=seed)
+    assert report.verdict is Verdict.PASS, report.reason
+    assert any("overflows" in note for note in report.notes)
+
+
 DECIDED_BY_ROUNDING = """cell flipping(units) {
   input  x: [n]
   state h: [units]        = 0

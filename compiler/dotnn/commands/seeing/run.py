@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -36,8 +36,9 @@ class Run:
     """A finished run of any target. Its network is run by the fast NumPy script, compiled anew from its spec.
 
     `begun` is that spec, `kept` what the training has left, `history` a record for each epoch, `result` what
-    `metrics.json` says; the parameters `of_files` started from a file. `known` are the
-    prepared parts of the data, where they need not be read again; `taken` are snapshots that are in no file.
+    `metrics.json` says; the parameters `of_files` started from a file. `facts` are how the script in its folder was
+    compiled: `spec`, as the command line named it, `target`, `style`, `epochs` if given. `known` are the prepared parts
+    of the data, where they need not be read again; `taken` are snapshots that are in no file.
     """
 
     folder: RunFolder
@@ -47,6 +48,7 @@ class Run:
     history: list[dict[str, float]]
     result: dict[str, Any]
     of_files: frozenset[str] = frozenset()
+    facts: Mapping[str, Any] = field(default_factory=dict)
     known: Mapping[str, Arrays] | None = None
     taken: Mapping[int, Arrays] | None = None
 
@@ -56,11 +58,13 @@ class Run:
         with faults_of_runs():
             folder = RunFolder.open(path)
             check_finished(folder)
-            begun, of_files = _without_files(_begun(folder))
+            script = script_text(folder)
+            facts = read_heading(script)
+            begun, of_files = _without_files(_begun(folder, facts.get("epochs")))
             module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_seen")
             kept = kept_in(folder, module)
-            run = cls(folder, begun, module, kept, history_of(folder), result_of(folder), of_files)
-        if not is_unchanged(script_text(folder)):
+            run = cls(folder, begun, module, kept, history_of(folder), result_of(folder), of_files, facts)
+        if not is_unchanged(script):
             message = (
                 f"warning: {folder.path / 'model.py'} was edited since dotnn wrote it; what follows is of its spec"
             )
@@ -110,11 +114,6 @@ class Run:
             found = snapshots_of(self.folder, self.module) if self.taken is None else self.taken.items()
             for epoch, params in found:
                 yield epoch, {name: w.astype(float) for name, w in params.items()}
-
-    @cached_property
-    def facts(self) -> Mapping[str, Any]:
-        """How its script was compiled: `spec`, as the command line named it, `target`, `style`, `epochs` if given."""
-        return read_heading(script_text(self.folder))
 
     @property
     def spec_path(self) -> str:
@@ -196,10 +195,9 @@ class Run:
         raise CompileError([Diagnostic("NN406", message, help=help)])
 
 
-def _begun(folder: RunFolder) -> Compilation:
-    """Return the compilation of the spec of a run, as it was set, with as many epochs as were asked for."""
+def _begun(folder: RunFolder, epochs: object) -> Compilation:
+    """Return the compilation of the spec of a run, as it was set, with as many epochs as were asked for, if any."""
     begun = Compilation.read(str(folder.path / "spec.nn"), _settings(folder))
-    epochs = read_heading(script_text(folder)).get("epochs")
     return begun.with_epochs(epochs) if isinstance(epochs, int) else begun
 
 

@@ -93,7 +93,7 @@ class _Part:
 
     def written(self, template: str) -> str:
         """Return what a template says of this section, under its own names."""
-        return common.fitted(render(TEMPLATES, template, self.context))
+        return render(TEMPLATES, template, self.context).strip("\n")
 
     @property
     def names(self) -> Names:

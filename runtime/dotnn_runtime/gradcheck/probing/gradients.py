@@ -13,7 +13,7 @@ from ..reading.types import Array, Cost, Key, Point, Unusable
 from ..report.results import CheckResult, Crossing, Report, Verdict
 from ..tracing.rows import Row
 from ..tracing.traced import TracedScript
-from .draws import as_classes, generic_batch_size, generic_point
+from .draws import as_classes, calmed, generic_batch_size, generic_point
 from .elements import probe_elements
 from .evaluation import Evaluation, sizes_of
 from .numerically import check_taylor, probe_numerically
@@ -64,7 +64,7 @@ class Probing:
     def _drawn(self, draw: int, batch_size: int) -> Point:
         plain = self.script.plain
         initial = plain.init_params(self.seed + draw, dtype=np.float64)
-        return generic_point(
+        drawn = generic_point(
             initial,
             plain.INPUTS,
             plain.TARGETS,
@@ -73,6 +73,13 @@ class Probing:
             training=self.training,
             trained=self.script.params if draw >= NEAR and draw % 2 else (),
         )
+        point, halvings = calmed(self.script, drawn)
+        divided = f"they are divided by {2**halvings}"
+        note = f"The loss overflows at weights as large as those that training starts from: {divided}."
+        if halvings and note not in self.report.notes:
+            self.report.notes.append(note)
+        self.cost.forwards += 1 + halvings
+        return point
 
     @cached_property
     def evaluation(self) -> Evaluation:
