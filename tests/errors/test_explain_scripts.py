@@ -68,6 +68,8 @@ MISTAKES = {
     "another input": ["xor.py", "predict", "xor.npz", "misnamed.npz"],
     "arrays as a table": ["iris.py", "predict", "iris.npz", "new.npz"],
     "another table": ["iris.py", "predict", "iris.npz", "one.csv"],
+    "no such data": ["iris.py", "train", "--data", "no.csv"],
+    "no such folder": ["iris.py", "train", "--data", "nowhere/iris.csv"],
     "nothing fitted": ["iris.py", "predict", "xor.npz", "data/iris.csv"],
 }
 
