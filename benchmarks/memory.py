@@ -1,8 +1,8 @@
 """Peak memory of a training on a large .npz file, beside that of the same command on a few examples.
 
-    python benchmarks/memory.py [--megabytes 500] [--folder DIR] [--epochs 2]
+    python benchmarks/memory.py [--megabytes 500] [--dtype float32] [--folder DIR] [--epochs 2]
 
-The file holds float32 features and classes; the spec splits them, scales them to mean 0 and deviation 1, and computes
+The file holds features of a type and classes; the spec splits them, scales them to mean 0 and deviation 1, and computes
 metrics of the training and of the validation part. Each command is a process of its own; its peak is what the system
 says of it (`ru_maxrss`), less that of the same command on two thousand examples, and divided by the size of the arrays.
 """
@@ -44,14 +44,17 @@ def main() -> None:
     """Write the data, train, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=500)
+    parser.add_argument("--dtype", default="float32", choices=["float32", "float64", "uint8"])
     parser.add_argument("--folder", type=Path, help="where the data go; default: a temporary one")
     parser.add_argument("--epochs", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch)
-        rows = options.megabytes * 2**20 // (4 * FEATURES)
-        run([sys.executable, os.path.abspath(__file__), "--write"], folder, {"ROWS": str(rows)})
-        size = rows * (4 * FEATURES + 8) / 2**20
+        row = np.dtype(options.dtype).itemsize * FEATURES
+        rows = options.megabytes * 2**20 // row
+        write_it = [sys.executable, os.path.abspath(__file__), "--write"]
+        run(write_it, folder, {"ROWS": str(rows), "DTYPE": options.dtype})
+        size = rows * (row + 8) / 2**20
         print(f"arrays of {size:.0f} MB, {options.epochs} epochs")
         print("| command | style | peak MB | beyond a few examples MB | times the arrays | CPU s |")
         print("|---|---|--:|--:|--:|--:|")
@@ -72,6 +75,9 @@ def commands(folder: Path, style: str, epochs: int) -> dict[str, list[str]]:
     return {
         "dotnn train": [*trained, "--epochs", str(epochs)],
         "python SCRIPT train": [sys.executable, f"NAME_{style}.py", "train", "--epochs", str(epochs)],
+        "dotnn evaluate": [*dotnn, "evaluate", f"NAME_{style}"],
+        "dotnn evaluate --data": [*dotnn, "evaluate", f"NAME_{style}", "--data", "NAME.npz"],
+        "dotnn predict": [*dotnn, "predict", f"NAME_{style}", "--input", "NAME.npz", "-o", "found.npz", "--force"],
     }
 
 
@@ -92,7 +98,7 @@ def run(command: list[str], folder: Path, more: dict[str, str] | None = None) ->
     return used.ru_maxrss / scale, used.ru_utime + used.ru_stime
 
 
-def write(rows: int) -> None:
+def write(rows: int, dtype: str) -> None:
     """Write the specs and the data into the current folder."""
     rng = np.random.default_rng(0)
     y = rng.integers(CLASSES, size=rows)
@@ -100,12 +106,12 @@ def write(rows: int) -> None:
     x += 1
     x[:, :CLASSES] += 2 * np.eye(CLASSES, dtype=np.float32)[y]
     for name, count in (("large", rows), ("few", 2000)):
-        np.savez(f"{name}.npz", x=x[:count], y=y[:count])
+        np.savez(f"{name}.npz", x=(x[:count] * 20 + 100 if dtype == "uint8" else x[:count]).astype(dtype), y=y[:count])
         Path(f"{name}.nn").write_text(SPEC.replace("NAME", name))
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--write"]:
-        write(int(os.environ["ROWS"]))
+        write(int(os.environ["ROWS"]), os.environ["DTYPE"])
     else:
         main()

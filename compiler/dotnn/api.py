@@ -7,7 +7,7 @@ What is wrong with a spec, its data or its files is a `CompileError`; `render()`
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dotnn.core.diagnostics import CompileError, Source
-from dotnn.session import Compilation
+from dotnn.model.way import keywords
+from dotnn.session import Compilation, read_source
 from dotnn.targets import PROVEN, TARGETS
 
 if TYPE_CHECKING:
@@ -206,29 +207,27 @@ class Trained:
 def load(path: str | PathLike[str], *, text: str | None = None, **settings: object) -> Spec:
     """Return a spec: the file at `path`, or a `text` that would lie there. Raises `CompileError`."""
     sets = _sets(settings)
-    begun = Compilation.read(str(path), sets) if text is None else Compilation(Source(str(path), text), sets)
-    return _loaded(begun, load)
+    source = read_source(str(path)) if text is None else Source(str(path), text)
+    return _loaded(source, sets, load)
 
 
 def _sets(settings: Mapping[str, object]) -> list[str]:
     return [f"{name}={value}" for name, value in settings.items()]
 
 
-def _loaded(begun: Compilation, function: Callable[..., object]) -> Spec:
+def _loaded(source: Source, sets: Sequence[str], function: Callable[..., object]) -> Spec:
     """Return a spec that is known to be right; `function` is the one whose keywords its settings were."""
-    from dotnn.running.given import settings_as_keywords
-
     own = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    with settings_as_keywords(own):
-        _ = begun.model
+    begun = Compilation(source, sets, way=keywords(own))
+    _ = begun.model
     return Spec(begun)
 
 
 def _spec(spec: SpecLike, settings: Mapping[str, object], function: Callable[..., object]) -> Spec:
     if not isinstance(spec, Spec):
-        return _loaded(Compilation.read(str(spec), _sets(settings)), function)
+        return _loaded(read_source(str(spec)), _sets(settings), function)
     kept = [text for text in spec.begun.sets if text.partition("=")[0].strip() not in settings]
-    return _loaded(Compilation(spec.begun.source, [*kept, *_sets(settings)]), function) if settings else spec
+    return _loaded(spec.begun.source, [*kept, *_sets(settings)], function) if settings else spec
 
 
 def compile(spec: SpecLike, *, target: str = PROVEN.name, style: str = "", **settings: object) -> Script:

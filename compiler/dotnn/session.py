@@ -22,6 +22,7 @@ from dotnn.model.lint import lint
 from dotnn.model.model import Model
 from dotnn.model.resolve import ORACLES, resolve
 from dotnn.model.turns import sections
+from dotnn.model.way import OPTION, Way
 from dotnn.passes.base import Pass, Pipeline
 from dotnn.passes.build import build
 from dotnn.passes.differentiate import MissingRule
@@ -55,14 +56,14 @@ class Compiled:
 class Compilation:
     """A spec on its way to scripts. Every stage is computed once, when it is first asked for.
 
-    `source` is its text, and `sets` are the texts of `--set`. With `check` the verifier runs after every pass, and over
-    the memory of a fast step. Whatever is wrong with a spec is a `CompileError` of the stage that finds it.
-    `large` says whether the data are large, where that is not read off the spec's own file, and `labels` are the texts
-    of classes by target, where that file has been read.
+    `source` is its text, `sets` are the texts of `--set`, or of settings that are given in another `way`. With
+    `check` the verifier runs after every pass, and over the memory of a fast step. Whatever is wrong with a spec is
+    a `CompileError` of the stage that finds it. `large` says whether the data are large, where that is not read off
+    the spec's own file, and `labels` are the texts of classes by target, where that file has been read.
     """
 
-    def __init__(self, source: Source, sets: Sequence[str] = (), *, check: bool = False) -> None:
-        self.source, self.sets, self.check = source, tuple(sets), check
+    def __init__(self, source: Source, sets: Sequence[str] = (), *, check: bool = False, way: Way = OPTION) -> None:
+        self.source, self.sets, self.check, self.way = source, tuple(sets), check, way
         self.large: bool | None = None
         self.labels: dict[str, list[str]] | None = None
         self._graphs: dict[tuple[int, Pass[[]]], tuple[Graph, Graph]] = {}
@@ -110,7 +111,7 @@ class Compilation:
     @cached_property
     def model(self) -> Model:
         """The model: names bound, defaults written out."""
-        model, reporter = resolve(self.tree, self.source, self.sets, [*ORACLES, *WITNESSES], _measured)
+        model, reporter = resolve(self.tree, self.source, self.sets, [*ORACLES, *WITNESSES], _measured, self.way)
         found = [d for d in [*reporter.found, *lint(model)] if d.severity == "warning"]
         vars(self)["warnings"] = tuple(render(d, model.source) for d in found)
         return model

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from fuzz.grow import spec
 from fuzz.shrink import shrink
-from fuzz.trial import Failure, attempt
+from fuzz.trial import SPEC_STAGE, Failure, attempt, stage
 
 FIRST = 1_000_000
 TENSORFLOW_EVERY = 30
@@ -43,16 +43,18 @@ class Campaign:
             if time.monotonic() > until:
                 return
             self.specs += 1
-            failure = self._tried(spec(number), number)
+            failure = self._tried(number)
             if failure is not None:
                 known = self.failures.setdefault(failure.kind, [])
                 known.append(number)
                 if len(known) == 1:
                     show(self.report(failure, number))
 
-    def _tried(self, text: str, number: int) -> Failure | None:
+    def _tried(self, number: int) -> Failure | None:
         check, tensorflow = (every > 0 and number % every == 0 for every in (self.check_every, self.tensorflow_every))
         try:
+            with stage(SPEC_STAGE):  # what is grown on another spec is read once before
+                text = spec(number)
             found = attempt(text, number, check=check, tensorflow=tensorflow)
         except Failure as failure:
             return failure
@@ -61,6 +63,9 @@ class Campaign:
 
     def report(self, failure: Failure, number: int) -> str:
         """A failure and the smallest spec of its kind, as text."""
+        heading = f"\n{'=' * 20} number {number}: {failure}"
+        if failure.of_spec:
+            return heading
 
         def fails(text: str) -> bool:
             try:
@@ -69,7 +74,7 @@ class Campaign:
                 return found.kind == failure.kind
             return False
 
-        return f"\n{'=' * 20} number {number}: {failure}\n{shrink(spec(number), fails, self.shrinking)}"
+        return f"{heading}\n{shrink(spec(number), fails, self.shrinking)}"
 
     def summary(self) -> str:
         """The figures of the run, as text."""

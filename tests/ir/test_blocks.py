@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from support import module_of
 
-from dotnn_runtime.script.buffers import count_of_blocks, in_blocks
+from dotnn_runtime.script.buffers import aligned, count_of_blocks, in_blocks
 from dotnn_runtime.script.selfcheck import generic_batch
 
 WIDE = """model Wide {{
@@ -79,3 +79,24 @@ def test_blocks_are_views_of_all_rows(sizes: tuple[int, int, int], turned: bool)
     right, out = rng.standard_normal((inner, columns)), np.empty((rows, columns))
     np.matmul(in_blocks(left, count), right, out=in_blocks(out, count))
     np.testing.assert_allclose(out, left @ right, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128, bool, int])
+@pytest.mark.parametrize("shape", [(), (3,), (5, 7), (2, 0, 3)])
+def test_arrays_start_at_a_line_of_the_cache(shape: tuple[int, ...], dtype: type):
+    for _ in range(20):
+        array, ones = aligned(shape, dtype), aligned(shape, dtype, 1)
+        for made in (array, ones):
+            assert (made.shape, made.dtype) == (shape, dtype)
+            assert made.ctypes.data % 64 == 0 or not made.size
+            assert made.flags.c_contiguous and made.flags.writeable
+        array[...] = 0
+        np.testing.assert_array_equal(ones, np.ones(shape))
+
+
+def test_the_arrays_of_a_step_start_there(monkeypatch: pytest.MonkeyPatch):
+    script, made = module_of(WIDE.format(target="[5]", body=BODIES["a chain"], loss="mse(y, t)"), style="fast"), []
+    monkeypatch.setattr(script, "aligned", lambda *of: made.append(aligned(*of)) or made[-1])
+    batch = generic_batch({**script.INPUTS, **script.TARGETS}, np.random.default_rng(0), 96)
+    script.loss_and_grads(script.init_params(0), batch)
+    assert len(made) > 5 and all(array.ctypes.data % 64 == 0 for array in made)

@@ -13,13 +13,14 @@ from dotnn.ir.expr import DIALECTS, FUNCTIONS, Call, Name, NotAnExpression, Numb
 from dotnn.ir.expr.derive import NoDerivative, derive
 from dotnn.ir.expr.infer import NoType, infer
 from dotnn.ir.expr.visit import reads
-from dotnn.ir.interpret import evaluate, helper_functions
+from dotnn.ir.interpret import evaluate, helper_functions, scope_of_lines
 from dotnn.ir.tensor import TensorType
 from dotnn.library.constraints import CONSTRAINTS
 from dotnn.library.inits import INITS
 from dotnn.library.ops.activations import unary
 from dotnn.library.optimizers import OPTIMIZERS
 from dotnn.library.schedules import SCHEDULES
+from dotnn.model.trial import value_of
 
 NUMPY = DIALECTS["numpy"]
 
@@ -192,3 +193,13 @@ def test_no_target_writes_an_operand_more_often_than_the_limit_of_formulas_count
             except Unspellable:
                 continue
             assert max(text.count(f"sin(q{i})") for i in range(3)) <= function.copies, text
+
+
+@pytest.mark.parametrize("name", [n for n, f in FUNCTIONS.items() if f.elementwise and "math" in f.spellings])
+def test_a_function_of_plain_numbers_gives_what_it_gives_for_arrays(name):
+    operands = [Number(0.3 + 0.2 * i) for i, _ in enumerate(o for o in FUNCTIONS[name].operands if o != "*")]
+    call = Call(name, tuple(operands))
+    expected = (
+        math.pi if name == "pi" else round(0.3) if name == "round" else eval(spell(call, NUMPY), scope_of_lines())
+    )
+    assert value_of(call, {}) == pytest.approx(float(expected), rel=1e-15)

@@ -1,12 +1,20 @@
 """Scripts that do not run, or return what they should not: the answer is a diagnosis, never a traceback."""
 
+import ast
+import os
+import random
+
 import pytest
 from click.testing import CliRunner
+from mutation import fast
+from mutation.subjects import BATCH, right_script
 from support import SPECS
 
 from dotnn.cli import main
 from dotnn.session import Options, compile_spec
 from dotnn_runtime.gradcheck import check_script
+from dotnn_runtime.gradcheck.reading.script import read_script
+from dotnn_runtime.gradcheck.reading.statements import walk_statements
 
 TANH = "dense1 = np.tanh(dense1_z)"
 BACK = "d_dense1 = d_p_z @ dense2_W.T"
@@ -94,3 +102,30 @@ def test_no_script_at_all(tmp_path):
     code, told = check(tmp_path, "")
     assert code == 1
     assert "a generated script has PARAMS" in told
+
+
+@pytest.mark.parametrize("subject", [*fast.SUBJECTS, "lstm"])
+def test_a_fast_step_that_stops_in_a_line_is_blamed_for_that_line_alone(subject):
+    """What reads the array that the line has not written is right; with DOTNN_LONG every line stops once, else two."""
+    source, name = right_script(subject, "fast"), f"{subject}.py"
+    step = read_script(source, name).structure.step
+    lines = [n for n in walk_statements(step.body) if fast.written(n) and not _may_be_left_out(n, step)]
+    for node in lines if os.environ.get("DOTNN_LONG") else random.Random(subject).sample(lines, 2):
+        report = check_script(_stopping(source, node), name, batch_size=BATCH.get(subject))
+        assert [blame.line for blame in report.blames] == [node.lineno], ast.unparse(node)
+
+
+def _may_be_left_out(node, step):
+    conditions = [n for n in walk_statements(step.body) if isinstance(n, ast.If)]
+    return any(node in walk_statements([condition]) for condition in conditions)
+
+
+def _stopping(source, node):
+    """A script in which a statement divides by zero."""
+    lines = source.split("\n")
+    stops = ast.parse(ast.unparse(node)).body[0]
+    place = 1 if ast.unparse(stops.value.func) == "copyto" else 0
+    stops.value.args[place] = ast.parse("(lambda: 1 / 0)()", mode="eval").body
+    text = " " * node.col_offset + ast.unparse(stops)
+    lines[node.lineno - 1 : node.end_lineno] = [text, *[""] * (node.end_lineno - node.lineno)]
+    return "\n".join(lines)

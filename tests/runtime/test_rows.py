@@ -80,21 +80,51 @@ def test_large_parts_are_rows_and_small_ones_arrays():
         np.testing.assert_array_equal(small["train"][name], large["train"][name])
 
 
-def test_what_is_read_as_it_lies_is_not_copied_where_copies_are_made_of_what_is_scaled():
-    values = np.arange(40.0, dtype=np.float32).reshape(10, 4)
-    plain = Rows(values, np.array([7, 1, 5]))
-    parts = {"train": {"x": plain, "z": plain.then(lambda a: a / 2)}}
-    size = 2 * 3 * 4 * 4
-    few, some, many = (prepared(parts, np.float32, resident=size * k)["train"] for k in (9, 4, 0.5))
-    assert [type(few[k]) for k in "xz"] == [np.ndarray, np.ndarray]
-    assert [type(some[k]) for k in "xz"] == [Rows, np.ndarray]
-    assert [type(many[k]) for k in "xz"] == [Rows, Rows]
-    out = np.empty((2, 4), np.float32)
-    for held in (few, some, many):
-        for name, factor in (("x", 1), ("z", 2)):
-            np.take(held[name], np.array([2, 0]), 0, out, "clip")
-            np.testing.assert_array_equal(out, values[[5, 7]] / factor)
-            np.testing.assert_array_equal(held[name][1:], values[[1, 5]] / factor)
+def over_twice(a):
+    return a / 2
+
+
+PLACES = {"train": np.array([7, 1, 5]), "val": np.array([0, 9])}
+
+
+@pytest.mark.parametrize("raw", [np.uint8, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("columns", [(4,), (5000, 9)])
+def test_parts_written_over_their_raw_array_hold_the_numbers_of_copies(raw, dtype, columns):
+    values = (np.random.default_rng(0).random((10, *columns)) * 99).astype(raw)
+    given = values.copy()
+    parts = {part: {"x": Rows(given, rows).then(over_twice)} for part, rows in PLACES.items()}
+    fits = np.dtype(dtype).itemsize <= np.dtype(raw).itemsize
+    for more in ({"resident": np.inf}, {"resident": 0}, {"resident": 0, "copy": False}):
+        found = prepared(parts, dtype, **more)
+        for part, rows in PLACES.items():
+            assert found[part]["x"].dtype == dtype
+            np.testing.assert_array_equal(found[part]["x"], (values[rows] / 2.0).astype(dtype))
+        assert (given == values).all() != (fits and "copy" in more)
+    assert np.may_share_memory(found["val"]["x"].values, given)
+    assert found["val"]["x"].as_they_lie == fits
+
+
+def test_nothing_is_written_over_what_something_else_reads():
+    alone, shared, mapped = np.ones((10, 4)), np.ones((10, 4)), np.ones((10, 4))
+    mapped.setflags(write=False)
+    across = np.ones((4, 10)).T
+    arrays = {"a": alone, "b": shared, "c": shared[:, :2], "d": mapped, "e": across}
+    parts = {part: {n: Rows(v, rows).then(over_twice) for n, v in arrays.items()} for part, rows in PLACES.items()}
+    parts["val"]["f"], parts["train"]["f"] = (Rows(np.ones((10, 4)), rows).then(over_twice) for rows in PLACES.values())
+    held = prepared(parts, np.float64, copy=False, resident=0)
+    for some in held.values():
+        assert [name for name, rows in some.items() if rows.as_they_lie] == ["a"]
+        assert all((np.asarray(rows) == 0.5).all() for rows in some.values())
+    assert (alone == 0.5).all() and all((v == 1).all() for name, v in arrays.items() if name != "a")
+
+
+def test_what_is_refused_is_not_written_over():
+    values = np.ones((10, 4))
+    parts = {"train": {"x": Rows(values).then(lambda a: a * 1e300)}}
+    with pytest.raises(DataError, match=r"x\[0, 0\] is 1e\+300"):
+        prepared(parts, np.float32, copy=False, resident=0)
+    assert (values == 1).all()
 
 
 def test_what_overflows_is_named_by_its_place_in_the_part():

@@ -147,6 +147,26 @@ def test_a_misspelt_keyword(function, settings, meant):
     assert f'"{meant}"' in fault.help and "--" not in caught.value.render()
 
 
+@pytest.mark.parametrize(
+    "text, settings, said",
+    [
+        (TEXT, {"quite_another": 3}, "keyword:1:1"),
+        (TEXT, {"units": ""}, "keyword:1:1"),
+        (TEXT, {"units": "[1"}, "keyword:1:7"),
+        (
+            "model M { input x: [n]  target t: [1]  output y = x -> dense(1) }\ntrain { loss = mse(y, t) }",
+            {},
+            "so does n=4",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_keyword_is_no_option_of_the_command_line(text, settings, said):
+    with pytest.raises(dotnn.CompileError) as caught:
+        dotnn.load("m.nn", text=text, **settings)
+    shown = caught.value.render()
+    assert said in shown and "--set" not in shown and all(fault.help for fault in caught.value.diagnostics)
+
+
 def test_the_only_input_needs_no_name(data):
     trained = dotnn.train(dotnn.load("m.nn", text=TEXT), data)
     assert np.array_equal(trained.predict(data["x"])["y"], trained.predict(x=data["x"])["y"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dotnn.codegen.lines import literal, on_the_page, table_lines, wrapped
+from dotnn.codegen.lines import all_on_the_page, literal, on_the_page, table_lines, wrapped
 from dotnn.codegen.preparing import Chain, Step, chains, fitted, undone_outputs
 from dotnn.codegen.wrap import INDENT
 from dotnn.core.arguments import show
@@ -187,7 +187,7 @@ def _inline_lines(inline: Mapping[str, Any]) -> list[str]:
     return [*lines, "}"]
 
 
-def prepare_lines(model: Model, more: str = "") -> list[str]:
+def prepare_lines(model: Model, more: str) -> list[str]:
     """Return the body of `prepare`: raw arrays in, prepared parts out; `more` are arguments of `prepared`."""
     ways, lines = chains(model), [*_arrays_of_all(model), *_parts_of_all(model)]
     lines += ["# Fitted on the training part only: the others must not leak into it."] if fitted(model) else []
@@ -219,7 +219,8 @@ def _arrays_of_all(model: Model, places: str = "") -> list[str]:
     lines += [f'arrays["{name}"] = arrays["{origin}"]' for name, origin in data.made_of.items()]
     dropping = _dropping(ways)
     lines += [f"arrays = without_gaps(arrays, {dropping})"] if dropping and not splits_steps(data) else []
-    return [*lines, *(f"{values} = {step.apply(values)}" for values, step in _encoded(ways.values()))]
+    encoded = (f"{values} = {step.apply(values)}" for values, step in _encoded(ways.values()))
+    return [*lines, *all_on_the_page(encoded, INDENT)]
 
 
 def _parts_of_all(model: Model) -> list[str]:
@@ -267,7 +268,7 @@ def predict_lines(model: Model) -> list[str]:
 def undone_lines(model: Model) -> list[str]:
     """Return the lines of `predict` that take outputs to the units of their targets."""
     values = {f'outputs["{name}"]': chain for name, chain in undone_outputs(model).items()}
-    return [f"{text} = {chain.undo(text)}" for text, chain in values.items()]
+    return [line for text, chain in values.items() for line in on_the_page(f"{text} = {chain.undo(text)}", INDENT)]
 
 
 def _check_table(model: Model) -> list[str]:

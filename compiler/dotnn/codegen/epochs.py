@@ -14,7 +14,6 @@ from dotnn.codegen import learning_rate, optimizer, stopping, training, tree
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.loop_words import RECORD, Words
 from dotnn.codegen.sections import Section
-from dotnn.codegen.stopping import minutes
 from dotnn.model.model import Model
 
 HEAD = "for epoch in range(len(history) + 1, epochs + 1)"
@@ -88,7 +87,7 @@ class Loop:
         limit = training.time_limit(self.model.train)
         if limit is None:
             return []
-        ran_out = f'state["stopped_by"] == {literal(minutes(limit.minutes))}'
+        ran_out = f'state["stopped_by"] == {literal(stopping.reason(limit, self.sections[0].train))}'
         return [tree.If(ran_out, (tree.assign('state["stopped_by"]', '"epochs"'),))]
 
     # ------------------------------------------------------------------------------------------ before the epochs

@@ -14,6 +14,7 @@ COMMENT_COLUMN = 56
 RIGHT = 108
 """Where places of the spec end."""
 BANNER = 104
+QUOTES = '"' * 3
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,17 @@ def with_comment(code: str, comment: str) -> str:
             return line
         parts.pop()
     return code
+
+
+def filled_in(code: str, indent: int) -> str:
+    """Return a line of a template, a statement or the beginning of a docstring, as text that fits on the page."""
+    if "\n" in code or len(code) + indent <= WIDTH:
+        return f"{' ' * indent}{code}"
+    if not code.startswith(QUOTES):
+        return "\n".join(wrapped(code, indent))
+    said = textwrap.wrap(code.removesuffix(QUOTES), WIDTH - indent)
+    said += [QUOTES] if code.endswith(QUOTES) else []
+    return textwrap.indent("\n".join(said), " " * indent)
 
 
 def print_module(module: tree.Module) -> tuple[str, tuple[Mark, ...]]:

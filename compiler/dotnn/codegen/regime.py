@@ -17,6 +17,8 @@ TRAIN_ARGUMENTS = [
     "resume=None",
     "on_epoch=None",
 ]
+IN_PLACE_ARGUMENTS = [*TRAIN_ARGUMENTS, "copy=True"]
+"""Those of a script that can prepare large data in the memory that they are in."""
 
 
 def modules(train: Train) -> set[str]:

@@ -1,7 +1,12 @@
-"""Filling in the templates: those of a target's folder, which may include those that all scripts share."""
+"""Filling in the templates: those of a target's folder, which may include those that all scripts share.
+
+A line of a template with something to be filled in is a statement, or prose: what it says in the end is handed to the
+printer. A line that is nothing else, `{{ line }}`, has been printed.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
@@ -10,9 +15,11 @@ from typing import Any
 
 import jinja2
 from jinja2.bccache import Bucket
+from jinja2.ext import Extension
 
 from dotnn.codegen import paste
-from dotnn.codegen.wrap import wrapped
+from dotnn.codegen.printer import filled_in
+from dotnn.codegen.wrap import filled, wrapped
 from dotnn.core import kept
 
 IMPORTS = "import IMPORTS"
@@ -38,6 +45,26 @@ class _Kept(jinja2.BytecodeCache):
         kept.write(Path(__file__), bucket.key, bucket.checksum, bucket.bytecode_to_string())
 
 
+class _Statements(Extension):
+    """Hands to the printer what a line of a template says once it is filled in."""
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """Return a template in which every such line is the operand of a filter."""
+        return "\n".join(map(_handed_on, source.split("\n")))
+
+
+ALONE = re.compile(r"\{\{(?:(?!\}\}).)*\}\}")
+
+
+def _handed_on(line: str) -> str:
+    code = line.lstrip(" ")
+    filled = "{{" in code and code.count("{{") == code.count("}}")
+    if not filled or code.startswith("{%") or ALONE.fullmatch(code):
+        return line
+    keeps = "" if code.endswith("%}") else "+"  # the end of the line, which goes behind a tag
+    return f"{{% filter filled_in({len(line) - len(code)}) %}}{code}{{% endfilter {keeps}%}}"
+
+
 @cache
 def _environment(folder: Path) -> jinja2.Environment:
     made = jinja2.Environment(
@@ -47,8 +74,11 @@ def _environment(folder: Path) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         bytecode_cache=_Kept(),
+        extensions=[_Statements],
         autoescape=False,  # the output is Python, and every name in it is an identifier
     )
+    made.filters["entry"] = lambda code, indent: "\n".join(filled([code.removesuffix(",")], indent))
+    made.filters["filled_in"] = filled_in
     made.filters["on_the_page"] = lambda code, indent: "\n".join(wrapped(code, indent))
     return made
 

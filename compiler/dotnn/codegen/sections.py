@@ -67,7 +67,7 @@ class Section:
     def validates_early(self) -> bool:
         """Whether early stopping goes by the validations between the ends of epochs."""
         early = self.early
-        return early is not None and early.quantity.startswith("val_") and bool(self.train.setting("validate"))
+        return early is not None and training.validates_early(early, self.train)
 
     @property
     def counts(self) -> bool:

@@ -14,11 +14,11 @@ from dotnn.model.model import Model
 from dotnn.model.raw import keys_of_predictions, raw_declarations
 
 
-def training_context(model: Model, prepared: str = "", from_one: Sequence[str] = ()) -> dict[str, Any]:
+def training_context(model: Model, *, in_place: bool, from_one: Sequence[str] = ()) -> dict[str, Any]:
     """Return what the templates of the data and of the training loop show, whatever the target.
 
-    `prepared` are a target's own arguments of the function of that name; the classes of the arrays `from_one` are
-    counted from 1 in their files.
+    `in_place` says whether large data are not copied, or whether the target reads arrays alone; the classes of the
+    arrays `from_one` are counted from 1 in their files.
     """
     has_test = training.evaluated_parts(model)[2]
     add, report = training.epoch_loss(model)
@@ -36,7 +36,8 @@ def training_context(model: Model, prepared: str = "", from_one: Sequence[str] =
         "data_file": bool(model.data and model.data.source),
         "load_lines": indented(data.load_lines(model, from_one)),
         "classes": bool(data.classes(model)),
-        "prepare_lines": indented(data.prepare_lines(model, prepared)),
+        "in_place": in_place,
+        "prepare_lines": indented(data.prepare_lines(model, ", copy=copy" if in_place else ", resident=np.inf")),
         "augment_lines": augmenting.lines(model),
         "has_test": has_test,
         "early": early,

@@ -8,7 +8,7 @@ from dotnn.codegen import training, tree
 from dotnn.codegen.lines import literal, table
 from dotnn.codegen.loop_words import RECORD, Words
 from dotnn.codegen.sections import Section
-from dotnn.model.model import EarlyStop, StopAfter, StopWhen
+from dotnn.model.model import EarlyStop, Stop, StopAfter, StopWhen, Train
 
 SPENT = 'state["stopped_by"] != "epochs"'
 """Once rules have ended the training."""
@@ -54,7 +54,7 @@ def rules(sections: Sequence[Section], words: Words) -> Iterator[tree.Stmt]:
     limit = sections[0].limit
     if limit is not None:
         late = f'state["stopped_by"] == "epochs" and {_late(limit, words)}'
-        yield tree.If(late, (tree.assign('state["stopped_by"]', literal(minutes(limit.minutes))),))
+        yield tree.If(late, (tree.assign('state["stopped_by"]', literal(reason(limit, sections[0].train))),))
 
 
 def _rules(section: Section, words: Words) -> Iterator[tree.Stmt]:
@@ -71,15 +71,15 @@ def _rules(section: Section, words: Words) -> Iterator[tree.Stmt]:
 def _thresholds(section: Section) -> Iterator[tree.Stmt]:
     for stop in section.train.stops:
         if isinstance(stop, StopWhen):
-            rule = f"{stop.op} {stop.threshold!r}"
-            ends = tree.assign(section.ended, f'"{stop.quantity} {rule}"')
-            yield tree.If(f'{RECORD}["{section.names.figure(stop.quantity)}"] {rule}', (ends,))
+            ends = tree.assign(section.ended, literal(reason(stop, section.train)))
+            reached = f'{RECORD}["{section.names.figure(stop.quantity)}"] {stop.op} {stop.threshold!r}'
+            yield tree.If(reached, (ends,))
 
 
 def _time_limit(section: Section, words: Words) -> Iterator[tree.Stmt]:
     limit = training.time_limit(section.train)
     if limit is not None:
-        ends = tree.assign(section.ended, literal(minutes(limit.minutes)))
+        ends = tree.assign(section.ended, literal(reason(limit, section.train)))
         yield tree.If(_late(limit, words), (ends,))
 
 
@@ -96,8 +96,7 @@ def early_rule(section: Section, words: Words, record: str = RECORD) -> tree.Stm
     order = "<=" if early.better == "min" else ">="
     value = f'{record}["{section.names.figure(early.quantity)}"]'
     best, epoch, better = _best(section, words, value, validates=bool(steps))
-    times = "validations" if steps else "epochs"
-    ends = tree.assign(section.ended, f'"no better {early.quantity} for {early.patience} {times}"')
+    ends = tree.assign(section.ended, literal(reason(early, section.train)))
     long = f'done == state["best_step"] + {early.patience * steps}' if steps else f"epoch == {epoch} + {early.patience}"
     return tree.If(f"{value} {order} {best}{margin}", (better,), (tree.If(long, (ends,)),))
 
@@ -132,6 +131,22 @@ def at_the_end(sections: Sequence[Section], words: Words) -> Iterator[tree.Stmt]
         yield tree.assign("history.stopped_by", 'state["stopped_by"]')
 
 
-def minutes(number: float) -> str:
-    """Return how a training is said to have ended that ran out of time."""
-    return f"{number:g} minute{'s' * (number != 1)}"
+def reason(stop: Stop, train: Train) -> str:
+    """Return how a training is said to have ended that a rule of `train` ended: `stopped_by`."""
+    match stop:
+        case StopWhen():
+            return f"{stop.quantity} {stop.op} {stop.threshold!r}"
+        case StopAfter():
+            return f"{stop.minutes:g} minute{'s' * (stop.minutes != 1)}"
+        case EarlyStop():
+            return f"no better {stop.quantity} for {waited(stop, train)}"
+
+
+def waited(early: EarlyStop, train: Train) -> str:
+    """Return in words how long a quantity may be no better: in epochs, or in the validations between their ends."""
+    return f"{early.patience} {'validations' if training.validates_early(early, train) else 'epochs'}"
+
+
+def which_ended(stopped_by: str, train: Train) -> Stop | None:
+    """Return the rule of `train` that ended a training, None where none of them did."""
+    return next((stop for stop in train.stops if reason(stop, train) == stopped_by), None)

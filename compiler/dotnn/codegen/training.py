@@ -89,6 +89,11 @@ def early_stop(model: Model) -> EarlyStop | None:
     return next((s for s in model.train.stops if isinstance(s, EarlyStop)), None)
 
 
+def validates_early(early: EarlyStop, train: Train) -> bool:
+    """Whether early stopping goes by the validations between the ends of epochs."""
+    return early.quantity.startswith("val_") and bool(train.setting("validate"))
+
+
 def evaluated_parts(model: Model) -> tuple[bool, bool, bool]:
     """Return whether metrics are computed on the training part, and whether there are validation and test parts."""
     data = model.data or Data()

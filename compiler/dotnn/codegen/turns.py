@@ -6,40 +6,18 @@ functions end with it (`update_critic`), and the record of an epoch begins with 
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 from dotnn.codegen import training, tree
 from dotnn.codegen.called import TABLE
-from dotnn.codegen.lines import indented, on_the_page
 from dotnn.codegen.sections import Section
-from dotnn.codegen.wrap import WIDTH
 from dotnn.model.model import Model
 from dotnn.model.turns import predicting
-
-QUOTES = '"' * 3
 
 
 def predicts(model: Model) -> str:
     """Return the name of the section whose pass predicts."""
     return predicting(model).name
-
-
-def fitted(text: str) -> str:
-    """Return a part of a script with the names of a section, which may be long, in lines that fit on the page."""
-    made: list[str] = []
-    for line in text.strip("\n").split("\n"):
-        code = line.strip()
-        room = len(line) - len(code)
-        made += [line] if len(line) <= WIDTH else indented(_said(code, room) or on_the_page(code, room), room)
-    return "\n".join(made)
-
-
-def _said(code: str, room: int) -> list[str]:
-    """Return a docstring of one line on several; nothing of a statement."""
-    if not code.startswith(QUOTES) or not code.endswith(QUOTES):
-        return []
-    return [*textwrap.wrap(code.removesuffix(QUOTES), WIDTH - room), QUOTES]
 
 
 def turn_of(section: Section, body: Sequence[tree.Stmt]) -> list[tree.Stmt]:

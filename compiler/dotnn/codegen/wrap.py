@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Sequence
 
 from dotnn.codegen.brackets import items_of, to_open
+from dotnn.codegen.layout import in_a_bracket, laid_out
 
 WIDTH = 110
 INDENT = 4
@@ -20,10 +21,17 @@ SHORT_HEAD = 18
 
 
 def wrapped(code: str, indent: int = 0, width: int = WIDTH) -> list[str]:
-    """Return a statement of one line as lines no longer than `width`, as far as its brackets and operators allow."""
+    """Return a statement of one line as lines no longer than `width`, as far as its names allow."""
     line = " " * indent + code
     if len(line) <= width:
         return [line]
+    made = _as_a_person(code, indent, width)
+    return made if max(map(len, made)) <= width else laid_out(code, indent, width)
+
+
+def _as_a_person(code: str, indent: int, width: int) -> list[str]:
+    """Return a statement over several lines, broken where a person would; long names leave no room for that."""
+    line = " " * indent + code
     if code.startswith("for ") and code.endswith(":"):
         return _head_of_a_loop(code, indent, width)
     if code.startswith("def ") and code.endswith("):"):
@@ -140,10 +148,18 @@ def _opened(head: str, value: str, node: ast.expr, indent: int, width: int) -> l
     opening, closing = "".join(f"{name}(" for name in around) + opening, closing + ")" * len(around)
     if not items or len(" " * indent + head + opening) > width:
         return []
-    body = filled(items, indent + INDENT, width)
+    body = _within(inner, items, indent + INDENT, width)
     if isinstance(node, ast.Call) and body and len(body[-1]) + len(closing) <= width:
         return [" " * indent + head + opening, *body[:-1], body[-1].rstrip(",") + closing]
     return [" " * indent + head + opening, *body, " " * indent + closing]
+
+
+def _within(node: ast.expr, items: Sequence[str], indent: int, width: int) -> list[str]:
+    """Return the items of a bracket; a sum that is alone there needs no bracket of its own."""
+    alone = isinstance(node, ast.Call) and len(items) == 1 and isinstance((*node.args, None)[0], ast.BinOp)
+    if alone and indent + len(items[0]) >= width:
+        return _content(items[0], indent, width)
+    return filled(items, indent, width)
 
 
 def _innermost(node: ast.expr) -> tuple[ast.expr, list[str]]:
@@ -208,7 +224,7 @@ def _content(inner: str, indent: int, width: int) -> list[str]:
     assert isinstance(call, ast.Call)
     if len(call.args) == 1 and isinstance(call.args[0], ast.GeneratorExp):
         return [" " * indent + part for part in _comprehension(f"({inner})", call.args[0], offset=-1)]
-    if len(call.args) + len(call.keywords) > 1:
+    if call.keywords or len(call.args) > 1:
         return filled(_bracket(f"f({inner})", call)[1], indent, width)
     node = ast.parse(inner, mode="eval").body
     parts = _operands(inner, node)
@@ -274,6 +290,12 @@ def _character(text: str, byte: int) -> int:
 
 def _item(item: str, indent: int, width: int) -> list[str]:
     """Return an item that is too long for a line, broken inside."""
+    made = _item_as_a_person(item, indent, width)
+    fits = max(map(len, [*made, f"{made[-1]},"])) <= width
+    return made if fits else in_a_bracket(item, indent, width - 1)
+
+
+def _item_as_a_person(item: str, indent: int, width: int) -> list[str]:
     for separator in ("=", ": ", ""):
         head, found, rest = item.partition(separator) if separator else ("", "", item)
         try:

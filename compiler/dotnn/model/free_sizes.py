@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from dotnn.model.constants import WORDS, Constants, Poison
 from dotnn.model.files import FILE_HELP, OUTSIDE_HELP, folder_of, path_within
 from dotnn.model.inline import written_out
 from dotnn.model.messages.base import Fail
+from dotnn.model.way import OPTION, Way
 from dotnn.syntax import nodes
 
 Measure = Callable[[str, Path, Sequence[str], bool], tuple[tuple[int, ...], int]]
@@ -47,8 +48,9 @@ def bound_sizes(
     constants: Constants,
     reporter: Reporter,
     measure: Measure | None,
+    way: Way = OPTION,
 ) -> dict[str, Size | Poison]:
-    """Return what the data say of the free names; report those that remain unknown."""
+    """Return what the data say of the free names; report those that remain unknown. `way` is how they may be set."""
     free = free_names(section, list(constants))
     near = {name: _near(name, [*constants, *(n for n in free if n != name)]) for name in free}
     found: dict[str, Size | Poison] = {}
@@ -57,12 +59,13 @@ def bound_sizes(
     for decl in _declarations(section) if any(not near[name] for name in free) else ():
         try:
             for name, size in reader.sizes(decl):
-                _agree(found, name, size, free, near, reporter)
+                if name in free and not near[name]:
+                    _agree(found, free[name], size, reporter, way)
         except ValueError as problem:
             reasons |= {dim.id: str(problem) for dim in decl.dims if isinstance(dim, nodes.Name)}
     for name, at in free.items():
         if name not in found:
-            reporter.add(messages.names.free_size(at.span, name, near[name], reasons.get(name, "")))
+            reporter.add(messages.names.free_size(at.span, name, near[name], reasons.get(name, ""), way))
             found[name] = Poison()
     return found
 
@@ -87,22 +90,13 @@ def sizes_in(file: nodes.File, source: Source, sets: Sequence[str], data: Path, 
     return tuple(f"{name}={size}" for name, size in found.items())
 
 
-def _agree(
-    found: dict[str, Size | Poison],
-    name: str,
-    size: Size,
-    free: Mapping[str, nodes.Name],
-    near: Mapping[str, str],
-    reporter: Reporter,
-) -> None:
+def _agree(found: dict[str, Size | Poison], at: nodes.Name, size: Size, reporter: Reporter, way: Way) -> None:
     """Keep a size; report it where other data say another."""
-    if name not in free or near[name]:
-        return
-    known = found.setdefault(name, size)
+    known = found.setdefault(at.id, size)
     if isinstance(known, Size) and known.size != size.size:
         first, second = (f"{each.size} in {each.where}" for each in (known, size))
-        reporter.add(messages.names.two_sizes(free[name].span, name, first, second))
-        found[name] = Poison()
+        reporter.add(messages.names.two_sizes(at.span, at.id, first, second, way))
+        found[at.id] = Poison()
 
 
 def _declarations(section: nodes.Section | None) -> list[nodes.TensorDecl]:

@@ -15,6 +15,7 @@ from dotnn.model.order import Circle, dependency_order
 from dotnn.model.scope import names_read
 from dotnn.model.section import misplaced
 from dotnn.model.synonyms import suggest
+from dotnn.model.way import OPTION, Way
 from dotnn.syntax import nodes
 from dotnn.syntax.parse import parse_expression
 
@@ -22,14 +23,18 @@ Overrides = Mapping[str, tuple[nodes.Expr, Source]]
 
 
 def read_params(
-    section: nodes.Section | None, sets: Sequence[str], reporter: Reporter, free: Mapping[str, nodes.Name]
+    section: nodes.Section | None,
+    sets: Sequence[str],
+    reporter: Reporter,
+    free: Mapping[str, nodes.Name],
+    way: Way = OPTION,
 ) -> dict[str, Constant]:
     """Return the constants of the spec, in its order; a wrong one is `Poison`. They may use each other in any order.
 
-    `free` are names of sizes that `--set` may define, too.
+    `free` are names of sizes that settings may define, too; `way` is how these are given.
     """
     definitions = _definitions(section, reporter)
-    overrides = _overrides(sets, [*definitions, *free], reporter)
+    overrides = _overrides(sets, [*definitions, *free], reporter, way)
     definitions |= {n: nodes.Assign(at.span, at, at, None) for n, at in free.items() if n in overrides}
     params = _Params(definitions, overrides, reporter)
     for name in params.in_order():
@@ -114,16 +119,16 @@ class _Params:
         raise Fail(error)
 
 
-def _overrides(sets: Sequence[str], known: Sequence[str], reporter: Reporter) -> Overrides:
+def _overrides(sets: Sequence[str], known: Sequence[str], reporter: Reporter, way: Way) -> Overrides:
     """Return what `--set` gives, by name, with the source in which an error is shown."""
     found: dict[str, tuple[nodes.Expr, Source]] = {}
     for text in sets:
         before, equals, value = text.partition("=")
-        name, source = before.strip(), Source("--set", text)
+        name, source = before.strip(), Source(way.called, text)
         if not equals or not name or not value.strip():
-            reporter.add(replace(messages.constants.set_syntax(Span(0, len(text)), text), source=source))
+            reporter.add(replace(messages.constants.set_syntax(Span(0, len(text)), text, way), source=source))
         elif name not in known:
-            reporter.add(replace(messages.constants.unknown_set(Span(0, len(before)), name, known), source=source))
+            reporter.add(replace(messages.constants.unknown_set(Span(0, len(before)), name, known, way), source=source))
         elif name in found:
             reporter.add(replace(messages.constants.set_twice(Span(0, len(before)), name), source=source))
         else:

@@ -32,6 +32,7 @@ from dotnn.model.train import MISPLACED, TRAIN_KEY_NAMES, Defaults, read_default
 from dotnn.model.trial import NoNumber
 from dotnn.model.turns import read_turns, with_turns
 from dotnn.model.unused import unused_definitions, unused_names
+from dotnn.model.way import OPTION, Way
 from dotnn.syntax import nodes
 
 CHECK_KEYS = (
@@ -48,32 +49,33 @@ def resolve(
     sets: Sequence[str] = (),
     oracles: Sequence[str] = ORACLES,
     measure: Measure | None = None,
+    way: Way = OPTION,
 ) -> tuple[Model, Reporter]:
     """Return the model and the reporter, which holds the warnings; a check may be against the `oracles`.
 
-    `measure` reads from files what the spec leaves open.
+    `measure` reads from files what the spec leaves open; `way` is how the settings `sets` are given.
 
     Raises `CompileError` with all errors.
     """
     file, source, packages = linked(file, source)
     with seen([package.name for package in packages]):
-        model, reporter = _resolved(file, source, sets, oracles, measure)
+        model, reporter = _resolved(file, source, sets, oracles, measure, way)
     return replace(model, packages={package.name: package.version for package in packages}), reporter
 
 
 def _resolved(
-    file: nodes.File, source: Source, sets: Sequence[str], oracles: Sequence[str], measure: Measure | None
+    file: nodes.File, source: Source, sets: Sequence[str], oracles: Sequence[str], measure: Measure | None, way: Way
 ) -> tuple[Model, Reporter]:
     reporter = Reporter(source)
     sections, blocks = _sections(file, reporter)
     section, params = sections.get("model"), sections.get("params")
     free = free_names(section, [s.name.id for s in params.statements if isinstance(s, nodes.Assign)] if params else [])
-    constants = read_params(params, sets, reporter, free)
+    constants = read_params(params, sets, reporter, free, way)
     if not isinstance(section, nodes.ModelSection):
         example = "model Net { input x: [2]  target t: [1]  output y = x -> dense(1) }"
         reporter.add(messages.sections.missing_section(_first_head(file), "model", example))
         raise CompileError(reporter.errors, source)
-    sizes = bound_sizes(section, sections.get("data"), constants, reporter, measure)
+    sizes = bound_sizes(section, sections.get("data"), constants, reporter, measure, way)
     constants |= {name: size.size if isinstance(size, Size) else size for name, size in sizes.items()}
     definitions = read_definitions(file.sections, blocks, constants, reporter)
     constants = {**constants, **definitions}

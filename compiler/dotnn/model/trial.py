@@ -15,6 +15,7 @@ _KNOWN = {
     "min": min,
     "max": max,
     "abs": abs,
+    "float": float,
     "round": round,
     "np": SimpleNamespace(sign=lambda x: (x > 0) - (x < 0)),
 }

@@ -23,6 +23,8 @@ from dotnn.passes.base import as_pass
 
 LOSS_NAME = "loss"
 SEED_NAME = "d_loss"
+LONGEST = 72
+"""No name is longer, but for a number at its end; what is derived of a name of the spec, of 60 letters, is not."""
 
 
 def reserved() -> set[str]:
@@ -73,9 +75,14 @@ def _assigned(graph: Graph) -> Iterator[Value]:
 
 
 def _free(wanted: str, clashes: Callable[[str], bool]) -> str:
-    """Return `wanted` if it is free, else with `_`, else with a number; a name without a letter gets one."""
+    """Return `wanted` if it is free, else with `_`, else with a number; a name without a letter gets one.
+
+    Of a long one the beginning and the end are kept: a line of a script has to hold it.
+    """
     if not any(map(str.isalpha, wanted)):
         wanted = f"v{wanted}"
+    if len(wanted) > LONGEST:
+        wanted = f"{wanted[: LONGEST // 2].rstrip('_')}_{wanted[-LONGEST // 3 :].lstrip('_')}"
     if not clashes(wanted):
         return wanted
     if not wanted.startswith("d_") and not clashes(f"{wanted}_"):

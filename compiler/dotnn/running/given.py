@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
-from dotnn.core.diagnostics import CompileError, Diagnostic, Source, closest, did_you_mean
-
-SETTING = "--set"
-"""The name of the source that a setting stands in."""
+from dotnn.core.diagnostics import CompileError, Diagnostic, closest
 
 
 def arrays_of(values: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -33,28 +28,6 @@ def check_name(kind: str, name: str, known: Collection[str]) -> None:
         near = closest(name, known)
         help = (f'did you mean "{near}"? ' if near else "") + f"there is: {', '.join(known)}"
         raise CompileError([Diagnostic("NN234", f'there is no {kind} "{name}"', help=help)])
-
-
-@contextmanager
-def settings_as_keywords(own: Collection[str]) -> Iterator[None]:
-    """Show what is wrong with a setting as what it was written as, a keyword; `own` are those of the function."""
-    try:
-        yield
-    except CompileError as error:
-        raise CompileError([_as_keyword(d, own) for d in error.diagnostics], error.source, more=error.more) from None
-
-
-def _as_keyword(found: Diagnostic, own: Collection[str]) -> Diagnostic:
-    if found.source is None or found.source.path != SETTING:
-        return found
-    name = found.source.text.partition("=")[0].strip()
-    message, help = found.message.removeprefix(f"{SETTING}: "), found.help
-    if found.code == "NN234":
-        if closest(name, own):
-            help = did_you_mean(name, own)
-        elif not help.startswith("did you mean"):
-            help = f"{help}; own keywords: {', '.join(sorted(own))}"
-    return replace(found, message=message, help=help, source=Source("keyword", found.source.text))
 
 
 def of_one(values: tuple[Any, ...], inputs: Mapping[str, Any], names: Collection[str]) -> dict[str, np.ndarray]:

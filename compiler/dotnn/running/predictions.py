@@ -36,8 +36,8 @@ from dotnn_runtime.script.predictions import write_predictions
 from dotnn_runtime.script.rows import pieces
 
 Arrays = dict[str, np.ndarray]
-AT_ONCE = 2**22
-"""About so many numbers are predicted from at once: 32 MiB in double precision."""
+AT_ONCE = 2**20
+"""About so many numbers are predicted from at once: 8 MiB in double precision."""
 
 
 def predict_run(

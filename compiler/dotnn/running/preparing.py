@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from dotnn.codegen.data import PLACE, place_lines
-from dotnn.codegen.preparing import chains, undone_outputs
+from dotnn.codegen.preparing import Chain, chains, undone_outputs
 from dotnn.ir.interpret import helper_functions, scope_of_lines
 from dotnn.model.model import Model
+from dotnn_runtime.script.arrays import prepared
+from dotnn_runtime.script.rows import Rows
 
 Arrays = dict[str, np.ndarray]
 Scaling = Mapping[str, Mapping[str, np.ndarray]]
 
 
 def prepared_again(model: Model, raw: Arrays, scaling: Scaling, dtype: Any) -> Arrays:
-    """Return raw examples as the network takes them, with what was fitted on the training part of a run."""
+    """Return raw examples as the network takes them, with what was fitted on the training part of a run.
+
+    Large ones are `Rows`, and written over `raw` where that can be. Raises `DataError` for a number that is not finite
+    in `dtype`.
+    """
     helpers, found = helper_functions(), {name: np.asarray(values) for name, values in raw.items()}
     ways = chains(model)
     found |= {name: found[chain.origin] for name, chain in ways.items() if chain.origin != name}
     if dropping := tuple(name for name, chain in ways.items() if chain.drops):
         found = helpers["without_gaps"](found, dropping)
-    for name, chain in ways.items():
-        found[name] = _evaluated(chain.apply("values"), found[name], scaling)
-    return {name: a if a.dtype == np.int64 else a.astype(dtype) for name, a in found.items()}
+    rows = {name: _rows(ways.get(name), values, scaling) for name, values in found.items()}
+    return prepared({"": rows}, dtype, copy=False)[""]
+
+
+def _rows(chain: Chain | None, values: np.ndarray, scaling: Scaling) -> Rows:
+    """Return rows of an array that are prepared where they are read; what becomes another array is prepared here."""
+    if chain is None:
+        return Rows(values)
+    prepare = partial(_evaluated, chain.apply("values"), scaling=scaling)
+    other = any(step.encodes or step.entry.counts for step in chain.steps)
+    return Rows(prepare(values)) if other else Rows(values).then(prepare)
 
 
 def places_of_parts(model: Model, module: ModuleType, raw: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

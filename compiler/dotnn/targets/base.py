@@ -39,6 +39,7 @@ class Style:
     check   (draft, script) -> None: raises where the script is not as it was planned
     lacks   options of the target that mean nothing to it
     scaled  whether an optimizer's memories leave constant factors out
+    in_place whether its `train` takes `copy=False`: the memory of large arrays is used, and what they held is lost
     """
 
     name: str
@@ -50,6 +51,7 @@ class Style:
     check: Callable[[Draft, str], None] | None = None
     lacks: tuple[str, ...] = ()
     scaled: bool = False
+    in_place: bool = False
 
     def pipeline(self, options: Options, words: frozenset[str] = NO_WORDS) -> Pipeline:
         """Return the passes that make the graph of a training step."""

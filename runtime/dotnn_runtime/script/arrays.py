@@ -6,7 +6,7 @@ import typing
 import numpy as np
 
 from dotnn_runtime.script.errors import DataError, suggest
-from dotnn_runtime.script.rows import Rows, pieces
+from dotnn_runtime.script.rows import Rows, as_arrays, pieces
 
 
 def check_arrays(
@@ -168,19 +168,34 @@ def squares_are_finite(array: np.ndarray) -> bool:
 
 
 def prepared(
-    parts: dict[str, dict[str, Rows]], dtype: typing.Any, resident: float = 2**28
+    parts: dict[str, dict[str, Rows]], dtype: typing.Any, *, copy: bool = True, resident: float = 2**25
 ) -> dict[str, dict[str, typing.Any]]:
     """Return the parts in `dtype`, but what is int64, which are indices: as arrays, where all of them take
-    up to `resident` bytes, else as `Rows`; from an eighth of that on, what is read as it
-    lies is not copied, either. DataError where a number is not finite in `dtype`.
+    up to `resident` bytes, else as `Rows`. Without `copy` these are written over the raw arrays
+    where they fit. DataError where a number is not finite in `dtype`; then nothing is written.
     """
     made = {part: {name: in_type(name, r, dtype) for name, r in some.items()} for part, some in parts.items()}
-    size = sum(rows.nbytes for some in made.values() for rows in some.values())
+    if sum(rows.nbytes for some in made.values() for rows in some.values()) <= resident:
+        return {part: as_arrays(some) for part, some in made.items()}
+    return made if copy else written_over(made)
 
-    def held(rows: Rows) -> typing.Any:
-        return rows if size > (resident / 8 if rows.as_they_lie else resident) else np.asarray(rows)
 
-    return {part: {name: held(rows) for name, rows in some.items()} for part, some in made.items()}
+def written_over(parts: dict[str, dict[str, Rows]]) -> dict[str, dict[str, Rows]]:
+    """Return the parts, prepared once and written over their raw arrays, which are lost, where that can be:
+    of an array that all parts have rows of, nothing else reads, and whose numbers are not smaller.
+    """
+    made = {part: dict(some) for part, some in parts.items()}
+    for name, first in next(iter(parts.values())).items():
+        rows = [some[name] for some in parts.values()]
+        others = [r.values for some in parts.values() for other, r in some.items() if other != name]
+        shared = any(np.may_share_memory(first.values, other) for other in others)
+        if shared or not first.fits_over or any(r.values is not first.values for r in rows):
+            continue
+        values = first.over()
+        for some in made.values():
+            own = some[name]
+            some[name] = Rows(values, None if own.whole else own.rows, own.dtype)
+    return made
 
 
 def in_type(name: str, rows: Rows, dtype: typing.Any) -> Rows:

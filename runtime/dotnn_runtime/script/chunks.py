@@ -20,7 +20,7 @@ def in_chunks(
         rows = slice(min(end, count) - size, min(end, count))
         for name, value in run({name: array[rows] for name, array in examples.items()}).items():
             if name not in found:
-                found[name] = np.empty((count, *value.shape[1:]), value.dtype)
+                found[name] = np.empty_like(value, shape=(count, *value.shape[1:]))  # lies as `value` does
             found[name][rows] = value
     return found
 

@@ -47,6 +47,28 @@ class Rows:
         """Return the rows with one more step."""
         return self.like(steps=(*self.steps, step))
 
+    @property
+    def fits_over(self) -> bool:
+        """Whether the prepared numbers can be written over the raw ones."""
+        own = self.values
+        lies = own.flags.writeable and own.flags.c_contiguous and own.dtype.kind in "biuf"
+        return lies and self.dtype.itemsize <= own.dtype.itemsize
+
+    def over(self) -> np.ndarray:
+        """Prepare all rows of the array, those of others, too, in its own memory; return that as an array.
+
+        Where a number takes less memory than before, every piece ends before the raw numbers that are left.
+        """
+        if self.as_they_lie:
+            return self.values
+        whole = Rows(self.values, None, self.dtype, self.steps)
+        memory = self.values.reshape(-1).view(self.dtype)
+        over = memory[: self.values.size].reshape(self.values.shape)
+        with np.errstate(all="ignore"):  # of rows that no part has
+            for piece in pieces(whole.shape, 2**15):
+                over[piece] = whole[piece]
+        return over
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -87,7 +109,7 @@ class Rows:
         if self.ones:
             found[..., -1] = 1
             numbers = found[..., :-1]
-        for piece in pieces(found.shape, 2**14):
+        for piece in pieces(found.shape, 2**15):
             some = self.values[rows[piece]]
             for step in self.steps:
                 some = step(some)

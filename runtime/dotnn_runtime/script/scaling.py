@@ -64,7 +64,9 @@ def affine(shift: np.ndarray, scale: np.ndarray) -> dict[str, np.ndarray]:
 
 def scaled(values: np.ndarray, s: dict[str, np.ndarray]) -> np.ndarray:
     """Return raw `values`, `(n, *shape)`, scaled."""
-    result: np.ndarray = (values - s["shift"]) * s["scale"]
+    result: np.ndarray = values.astype(np.float64)  # first: operations on two types are slower
+    result -= s["shift"]
+    result *= s["scale"]
     return result
 
 

@@ -33,7 +33,7 @@ def npz_bytes(arrays: dict[str, np.ndarray], comment: str = "") -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+                np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
         archive.comment = comment.encode()
     return buffer.getvalue()
 

@@ -71,7 +71,8 @@ def mask_values(run: Run, mask: Read, examples: Arrays) -> Array:
     """Return a mask of examples: one of their arrays, or what the network makes of them."""
     name = mask.name
     if name in examples:
-        return examples[name]
+        return np.asarray(examples[name])
+    examples = {name: np.asarray(values) for name, values in examples.items()}
     graph = run.begun.graph(PROVEN.name, PROVEN.styles[0].name)
     return np.asarray(interpreted(graph, {**run.kept.params, **examples}, training=False)[graph.steps[name].id])
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -35,8 +36,9 @@ class Run:
     """A finished run of any target. Its network is run by the fast NumPy script, compiled anew from its spec.
 
     `begun` is that spec, `kept` what the training has left, `history` a record for each epoch, `result` what
-    `metrics.json` says; the parameters `of_files` started from a file. `known` are the
-    prepared parts of the data, where they need not be read again; `taken` are snapshots that are in no file.
+    `metrics.json` says; the parameters `of_files` started from a file. `facts` are how the script in its folder was
+    compiled: `spec`, as the command line named it, `target`, `style`, `epochs` if given. `known` are the prepared parts
+    of the data, where they need not be read again; `taken` are snapshots that are in no file.
     """
 
     folder: RunFolder
@@ -46,6 +48,7 @@ class Run:
     history: list[dict[str, float]]
     result: dict[str, Any]
     of_files: frozenset[str] = frozenset()
+    facts: Mapping[str, Any] = field(default_factory=dict)
     known: Mapping[str, Arrays] | None = None
     taken: Mapping[int, Arrays] | None = None
 
@@ -55,11 +58,13 @@ class Run:
         with faults_of_runs():
             folder = RunFolder.open(path)
             check_finished(folder)
-            begun, of_files = _without_files(_begun(folder))
+            script = script_text(folder)
+            facts = read_heading(script)
+            begun, of_files = _without_files(_begun(folder, facts.get("epochs")))
             module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_seen")
             kept = kept_in(folder, module)
-            run = cls(folder, begun, module, kept, history_of(folder), result_of(folder), of_files)
-        if not is_unchanged(script_text(folder)):
+            run = cls(folder, begun, module, kept, history_of(folder), result_of(folder), of_files, facts)
+        if not is_unchanged(script):
             message = (
                 f"warning: {folder.path / 'model.py'} was edited since dotnn wrote it; what follows is of its spec"
             )
@@ -110,11 +115,6 @@ class Run:
             for epoch, params in found:
                 yield epoch, {name: w.astype(float) for name, w in params.items()}
 
-    @cached_property
-    def facts(self) -> Mapping[str, Any]:
-        """How its script was compiled: `spec`, as the command line named it, `target`, `style`, `epochs` if given."""
-        return read_heading(script_text(self.folder))
-
     @property
     def spec_path(self) -> str:
         """The spec that it was trained from, as the command line named it."""
@@ -132,12 +132,18 @@ class Run:
         return self._parts(self.source) if self.known is None else _as_arrays(self.known)
 
     def measured(self, file: str | None) -> tuple[Arrays, str]:
-        """Return the prepared examples that say most about new ones, or those of a file, and what part they are."""
+        """Return the prepared examples that say most about new ones, or those of a file, and what part they are.
+
+        Large inputs are `Rows` of their array.
+        """
         if file is not None:
             return self.examples(file)[0], file
-        parts = self.parts()
+        parts = self._read(self.source) if self.known is None else self.known
         part = held_out(parts)
-        return dict(parts[part]), part
+        return self._measured(parts[part]), part
+
+    def _measured(self, examples: Arrays) -> Arrays:
+        return {name: a if name in self.model.inputs else np.asarray(a) for name, a in examples.items()}
 
     def places(self) -> Mapping[str, np.ndarray]:
         """Return where the examples of each part are in its file, from 0, as `places_of_parts`. `CompileError`."""
@@ -146,23 +152,27 @@ class Run:
             return places_of_parts(self.model, self.module, raw)
 
     def _parts(self, given: str | None) -> Mapping[str, Arrays]:
+        return _as_arrays(self._read(given))
+
+    def _read(self, given: str | None) -> Mapping[str, Arrays]:
+        """Return the parts as the script prepares them: large arrays are `Rows`."""
         examples, _ = load_examples(self.model, given)
         if self.folder.manifest.get("examples") not in (None, digest_of(examples)):
             click.echo(f"warning: the data are not those that {self.name} was trained on", err=True)
         with refusals(self.model), np.errstate(all="ignore"):
-            parts = self.module.prepare(dict(examples), self.dtype)[0]
-        return _as_arrays(parts)
+            parts: Mapping[str, Arrays] = self.module.prepare(dict(examples), self.dtype, copy=False)[0]
+        return parts
 
     def examples(self, file: str) -> tuple[Arrays, np.ndarray]:
         """Return all examples of another file, prepared as those of the run were, and their places in it, from 0.
 
-        Raises `CompileError`.
+        Large inputs are `Rows` of their array. Raises `CompileError`.
         """
         raw = with_places(load_others(self.model, file, self.kept.labels))
         with refusals(self.model), np.errstate(all="ignore"):
             found = prepared_again(self.model, raw, self.kept.scaling, self.dtype)
-        places = found.pop(PLACE)
-        return found, places
+        places = np.asarray(found.pop(PLACE))
+        return self._measured(found), places
 
     @property
     def source(self) -> str | None:
@@ -185,10 +195,9 @@ class Run:
         raise CompileError([Diagnostic("NN406", message, help=help)])
 
 
-def _begun(folder: RunFolder) -> Compilation:
-    """Return the compilation of the spec of a run, as it was set, with as many epochs as were asked for."""
+def _begun(folder: RunFolder, epochs: object) -> Compilation:
+    """Return the compilation of the spec of a run, as it was set, with as many epochs as were asked for, if any."""
     begun = Compilation.read(str(folder.path / "spec.nn"), _settings(folder))
-    epochs = read_heading(script_text(folder)).get("epochs")
     return begun.with_epochs(epochs) if isinstance(epochs, int) else begun
 
 
@@ -240,6 +249,6 @@ AT_ONCE = 2**20
 
 def _pieces(examples: Arrays) -> Iterator[Arrays]:
     count = len(next(iter(examples.values())))
-    length = max(1, AT_ONCE * count // max(1, sum(a.size for a in examples.values())))
+    length = max(1, AT_ONCE * count // max(1, sum(math.prod(a.shape) for a in examples.values())))
     for start in range(0, count, length):
         yield {name: a[start : start + length] for name, a in examples.items()}

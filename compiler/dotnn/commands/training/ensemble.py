@@ -74,7 +74,7 @@ def _trained(ready: Prepared, asked: Request, path: Path, member: int) -> Done:
     training = replace(ready.training, more={**ready.training.more, "seed": seed})
     made_of = digest_of_training(ready.parts, training)
     own = replace(asked, run_dir=str(path), seed=seed, as_json=True)
-    return train_prepared(replace(ready, training=training, made_of=made_of), own, path)
+    return train_prepared(replace(ready, training=training, made_of=made_of, shared=True), own, path)
 
 
 def _interrupted(done: Done, asked: Request) -> int:

@@ -49,7 +49,7 @@ class Prepared:
     """What is ready before the run folder is touched.
 
     `training` is that by which its run is recognised, `made_of` a digest of it and of the prepared examples, `parts`.
-    `first` are the weights that it begins with, None to draw them.
+    `first` are the weights that it begins with, None to draw them. Other trainings read `shared` examples, too.
     """
 
     begun: Compilation
@@ -60,6 +60,7 @@ class Prepared:
     made_of: int
     parts: Mapping[str, Arrays]
     first: Arrays | None = None
+    shared: bool = False
 
     @property
     def model(self) -> Model:
@@ -92,6 +93,20 @@ def prepare(begun: Compilation, asked: Request) -> Prepared:
     made_of = digest_of_training(parts, training)
     first = None if asked.init_from is None or _continues(asked) else _first_weights(begun, asked, asked.init_from)
     return Prepared(begun, compiled, examples, labels, training, made_of, parts, first)
+
+
+def gives_up(ready: Prepared, asked: Request) -> bool:
+    """Whether a training may write over the examples: large ones that no other reads, and that can be read again."""
+    given = None if asked.data is None else Path(asked.data)
+    again = given is None or given.is_file() or given.is_dir()  # a pipe cannot
+    return (
+        TARGETS[asked.target].style(asked.style).in_place and ready.begun.large is True and again and not ready.shared
+    )
+
+
+def read_again(ready: Prepared, asked: Request) -> Arrays:
+    """Return the raw examples after a training, which may have written over them."""
+    return load_examples(ready.model, asked.data)[0] if gives_up(ready, asked) else ready.examples
 
 
 def digest_of_training(parts: Mapping[str, Arrays], training: Training) -> int:

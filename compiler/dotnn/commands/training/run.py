@@ -14,7 +14,7 @@ import numpy as np
 
 from dotnn import __version__
 from dotnn.commands.training.divergence import first_lost
-from dotnn.commands.training.prepare import Prepared, Request, prepare, seed_of
+from dotnn.commands.training.prepare import Prepared, Request, gives_up, prepare, read_again, seed_of
 from dotnn.reports.console import show_json
 from dotnn.reports.training import (
     DIVERGED,
@@ -131,20 +131,22 @@ def _run(
     snapshots = Snapshots.of(saving.folder, model, asked.snapshots)
     epoch_ends = EpochEnds(progress, snapshots.save, saving.save)  # what goes on from a checkpoint has them, too
     options = {"epochs": model.train.epochs, "seed": seed_of(model, asked), "dtype": asked.precision}
+    options |= {"copy": False} if gives_up(ready, asked) else {}
     try:
         with refusals(model), progress, epoch_ends, np.errstate(all="ignore"):
             first = None if saving.state is not None else ready.first
             params, history = module.train(examples, **options, params=first, resume=saving.state, on_epoch=epoch_ends)
             if history.stopped_by == DIVERGED and not history.diverged_at:
                 lost = epoch_ends.state.get("params", params)
-                history.diverged_at = first_lost(ready.compiled.graph, lost, module.prepare(examples)[0]["train"])
+                train = module.prepare(read_again(ready, asked))[0]["train"]
+                history.diverged_at = first_lost(ready.compiled.graph, lost, train)
             return params, history
     except (KeyboardInterrupt, Interrupted) as ended:
         history = History({})
         history.extend([*saving.history, *epoch_ends.records])
         history.stopped_by = INTERRUPTED
         if model.train.checkpoint is None and isinstance(ended, Interrupted):
-            history.scaling = module.prepare(examples)[1]
+            history.scaling = module.prepare(read_again(ready, asked))[1]
             kept = {**ended.state["params"], **ended.state.get("average", {})}
             return {name: np.array(w) for name, w in kept.items()}, history
     continued = "to continue this run, give the same command again with --resume"

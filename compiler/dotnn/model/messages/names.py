@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from dotnn.core.diagnostics import Diagnostic, Span, did_you_mean
+from dotnn.model.way import Way
 
 
-def free_size(span: Span, name: str, near: str, reason: str) -> Diagnostic:
-    help = f'did you mean "{near}"?' if near else f"data that say it bind it, and so does --set {name}=4"
+def free_size(span: Span, name: str, near: str, reason: str, way: Way) -> Diagnostic:
+    help = f'did you mean "{near}"?' if near else f"data that say it bind it, and so does {way.before}{name}=4"
     return Diagnostic("NN201", f'"{name}" is not defined', span, reason, help)
 
 
-def two_sizes(span: Span, name: str, first: str, second: str) -> Diagnostic:
+def two_sizes(span: Span, name: str, first: str, second: str, way: Way) -> Diagnostic:
     return Diagnostic(
         "NN204",
         f"{name} is {first}, but {second}",
         span,
-        help=f"give what differs a name of its own, or --set {name}=…",
+        help=f"give what differs a name of its own, or {way.before}{name}=…",
     )
 
 

@@ -20,12 +20,13 @@ class Equation:
     left, right its sides, over the keys of values;  sign: `=`, or `←` for what replaces something
     extents   how many values each index has
     shape     that of the value, as `[B, 4]`
-    rule      where it comes from: which equation of the lectures, or which rule of differentiation
+    rule      where it comes from, in words: which equation of the lectures, or which rule of differentiation
     line      of the script, 0 for none
     when      when it holds, in a loop over time: `at t = 0`; "" at every step
     steps     of a loop over time, at which steps it holds
     offset    how many steps earlier or later than the left side the right side is taken
     said      what is said in place of a right side, of what is drawn by chance
+    law       the equation of the lectures that it is, `FE1` to `BE4`; "" for another rule
     """
 
     left: Expr
@@ -40,6 +41,7 @@ class Equation:
     offset: int = 0
     sign: str = "="
     said: str = ""
+    law: str = ""
 
     @property
     def occasion(self) -> str:

@@ -117,13 +117,15 @@ class _Network:
     def _equation(self, node: Node, steps: Sequence[int] = ()) -> Equation:
         formula = None if node.rule.random else formula_of(node, self.taken, self.symbols.now)
         left: Expr = formula.left if formula else Name(key(node.out))
+        law, more = self.rules.of(node)
         return Equation(
             left,
             formula.right if formula else left,
             formula.extents if formula else {},
             value=node.out.name,
             shape=str(node.out.type),
-            rule=self.rules.of(node),
+            rule=f"{law}{more}",
+            law=law,
             line=self.line_of(node.out.name),
             steps=steps,
             said="" if formula else _drawn(node),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import NamedTuple
 
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
@@ -17,6 +18,18 @@ from dotnn.reports.equations.symbols import Symbols
 
 STATE = "running statistics"
 RANK = re.compile(r"\dd$")
+
+
+class Rule(NamedTuple):
+    """The equation of the lectures that an equation is, "" for none of them, and what is said behind it."""
+
+    law: str
+    more: str = ""
+
+
+def other(words: str) -> Rule:
+    """Return a rule that is no equation of the lectures."""
+    return Rule("", words)
 
 
 class Rules:
@@ -30,23 +43,23 @@ class Rules:
         self.grads = {symbols.found[v.name] for v in graph.grads.values()}
         self.affine = {self._layer(node) for node in graph.all_nodes() if self._is_affine(node)}
 
-    def of(self, node: Node) -> str:
+    def of(self, node: Node) -> Rule:
         """Return the rule of a node with one result."""
         if node.rule.random:
-            return "drawn anew at each step"
+            return other("drawn anew at each step")
         if node.phase == "state":
-            return STATE
+            return other(STATE)
         return self._backward(node) if node.phase == "backward" else self._forward(node)
 
-    def _forward(self, node: Node) -> str:
+    def _forward(self, node: Node) -> Rule:
         if node.phase == "loss":
-            return "the loss" if node.out == self.graph.loss else "a term of the loss"
+            return other("the loss" if node.out == self.graph.loss else "a term of the loss")
         if self._is_affine(node):
-            return "FE1"
+            return Rule("FE1")
         before = [self.symbols.found[v.name].base for v in node.ins]
         if self._is_result(node.out) and before and before[0] == "z":
-            return "FE2"
-        return words(node)
+            return Rule("FE2")
+        return other(words(node))
 
     def _is_affine(self, node: Node) -> bool:
         is_z = node.loop is None and node.phase == "forward" and self._symbol(node.out) == "z"
@@ -61,31 +74,32 @@ class Rules:
     def _layer(self, node: Node) -> str:
         return self.symbols.found[node.outs[0].name].layer
 
-    def _backward(self, node: Node) -> str:
+    def _backward(self, node: Node) -> Rule:
         symbol = self.symbols.found[node.out.name]
         if self._reads_seed(node):
-            return "BE1, the loss and the activation together" if symbol.is_delta else "the derivative of the loss"
+            together = Rule("BE1", ", the loss and the activation together")
+            return together if symbol.is_delta else other("the derivative of the loss")
         if not symbol.is_slope:
-            return "computed once more"
+            return other("computed once more")
         if node.op == "accumulate":
-            return f"chain rule: the sum over {len(node.ins)} uses"
+            return other(f"chain rule: the sum over {len(node.ins)} uses")
         if node.op == "zeros_like":
-            return "nothing comes back"
+            return other("nothing comes back")
         reads_delta = any(self.symbols.found[v.name].is_delta for v in node.ins)
         is_share_of_grad = replace(symbol, via=None) in self.grads and reads_delta
         if is_share_of_grad and symbol.layer in self.affine and len(symbol.base) == 1:
-            return "BE4" if len(node.ins) == 1 else "BE3"
+            return Rule("BE4" if len(node.ins) == 1 else "BE3")
         return self._between(node)
 
-    def _between(self, node: Node) -> str:
+    def _between(self, node: Node) -> Rule:
         """Return the rule of what is sent back from one layer to the layer before it, or within a layer."""
         symbol = self.symbols.found[node.out.name]
         if symbol.is_delta and symbol.via is None and not any(v.id in self.params for v in node.ins):
-            return "BE1" if any(v.id in self.from_loss for v in node.ins) else "BE2: times ∂a/∂z"
+            return Rule("BE1") if any(v.id in self.from_loss for v in node.ins) else Rule("BE2", ": times ∂a/∂z")
         delta = any(self.symbols.found[v.name].is_delta for v in node.ins)
         if delta and any(v.id in self.params for v in node.ins):
-            return "BE2: back through the weights"
-        return "chain rule"
+            return Rule("BE2", ": back through the weights")
+        return other("chain rule")
 
     def _reads_seed(self, node: Node) -> bool:
         return any(v.role == "seed" for v in node.ins)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from dotnn.codegen.stopping import which_ended
 from dotnn.model.model import StopWhen
 from dotnn.reports.findings.base import Fault, Finding, key_span, place, way_to_try
 from dotnn.reports.seen import Seen
@@ -90,8 +91,7 @@ def _is_rough(before: float, losses: Sequence[float]) -> bool:
 
 def _reached_its_goal(seen: Seen) -> bool:
     """Whether a rule of the spec, `stop = when(…)`, has ended the training."""
-    stopped = str(seen.result.get("stopped_by", ""))
-    return any(isinstance(stop, StopWhen) and stop.quantity in stopped for stop in seen.model.train.stops)
+    return isinstance(which_ended(str(seen.result.get("stopped_by")), seen.model.train), StopWhen)
 
 
 LEARNING_RATE = Finding(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 
-from dotnn.model.model import Model
+from dotnn.codegen.stopping import waited, which_ended
+from dotnn.model.model import EarlyStop, Model, Train
 from dotnn.reports.data_summary import Balance, Column
 from dotnn.reports.diagnosis import HEADS, LEGEND, Sign, cells, vital_signs
 from dotnn.reports.diagram.boxes import diagram_of
@@ -30,7 +30,7 @@ from dotnn_runtime.merit.weights import weights_of
 def summary_of(model: Model, result: Mapping[str, Any]) -> str:
     """Return how a run ended, and a table of the loss and each metric, a row for each part of the data."""
     plural = "s" * (result.get("epochs") != 1)
-    ended = _ended(str(result.get("stopped_by")))
+    ended = _ended(str(result.get("stopped_by")), model.train)
     said = (
         f"{model.size:,} parameters, {result.get('epochs')} epoch{plural}; {ended}"
         f"the weights kept are those of epoch {result.get('best_epoch')}."
@@ -54,11 +54,11 @@ def _part_of(name: str) -> str:
     return next(prefix for prefix in reversed(PREFIXES.values()) if name.startswith(prefix))
 
 
-def _ended(stopped_by: str) -> str:
+def _ended(stopped_by: str, train: Train) -> str:
     """Return why a training ended early, "" where it did not."""
-    waited = re.fullmatch(r"no better (\S+) for (.+)", stopped_by)
-    if waited:
-        return f"stopped early: {waited[1]} had not improved for {waited[2]}; "
+    rule = which_ended(stopped_by, train)
+    if isinstance(rule, EarlyStop):
+        return f"stopped early: {rule.quantity} had not improved for {waited(rule, train)}; "
     return "" if stopped_by == "epochs" else f"stopped early: {stopped_by}; "
 
 
@@ -311,7 +311,7 @@ def equations_part(derivations: Mapping[str, Derivation]) -> PagePart:
 
 def _key(found: Derivation) -> str:
     """Return what stands below the equations: the rules that occur, and shapes."""
-    used = {e.rule[:3] for part in found.parts for statement in part.statements for e in statement.equations}
+    used = {e.law for part in found.parts for statement in part.statements for e in statement.equations}
     rules = "".join(f" {name}: {said}." for name, said in RULES.items() if name in used)
     return paragraph(f"Below each equation: its rule, and the shape of its result, [] of one number.{rules}", "quiet")
 

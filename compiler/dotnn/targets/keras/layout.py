@@ -12,7 +12,7 @@ from itertools import pairwise
 from tokenize import TokenInfo
 
 from dotnn.codegen.lines import comment_lines
-from dotnn.codegen.wrap import INDENT, WIDTH
+from dotnn.codegen.wrap import INDENT, WIDTH, wrapped
 
 OPEN, CLOSE = "([{", ")]}"
 CLAUSES = ("for", "lambda")
@@ -44,7 +44,7 @@ def _part_as_black(text: str) -> str:
         first, last = statement[0].start[0], statement[-1].end[0]
         if remarked.isdisjoint(range(first, last + 1)) and _is_unlike(rows[first - 1 : last]):
             indent = statement[0].start[1]
-            rows[first - 1 : last] = _laid_out(_joined(rows[first - 1 : last]), indent)
+            rows[first - 1 : last] = _fitted(_joined(rows[first - 1 : last]), indent)
     return "\n".join(rows)
 
 
@@ -147,6 +147,12 @@ def _operators(code: str) -> Iterator[TokenInfo]:
             is_mark = token.type == tokenize.OP and token.string in (*OPEN, *CLOSE, ",", *BINARY)
             if not texts and (is_mark or token.string in CLAUSES):
                 yield token
+
+
+def _fitted(code: str, indent: int) -> list[str]:
+    """Return the rows of a statement; what black would leave too long for a row as the printer breaks it."""
+    rows = _laid_out(code, indent)
+    return rows if max(map(len, rows)) <= WIDTH else wrapped(code, indent)
 
 
 def _laid_out(code: str, indent: int, end: str = "") -> list[str]:

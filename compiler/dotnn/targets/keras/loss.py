@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dotnn.codegen.lines import Banners
+from dotnn.codegen.lines import Banners, comment_lines
+from dotnn.codegen.wrap import INDENT
 from dotnn.ir.expr import Unspellable
 from dotnn.ir.graph import Graph
 from dotnn.ir.node import Node, Value
@@ -63,7 +64,7 @@ class _Body:
         if node.layer != self.layer:
             self.layer = node.layer
             self.lines.append(self.banners.of(node))
-            self.lines += [f"# {self.graph.remarks[node.layer]}"] if node.layer in self.graph.remarks else []
+            self.lines += comment_lines(self.graph.remarks.get(node.layer, ""), 0, INDENT)
         expression, read = self._expression(node)
         self._operands([v for v in read if v.id not in self.made])
         equation = node.attrs.get("said") or node.attrs.get("comment") or node.rule.equation

@@ -98,7 +98,7 @@ def script(draft: Draft) -> str:
         "weights": "{**PARAMS, **STATE}" if graph.state else "PARAMS",
         "first_input": next(iter(model.inputs)),
         "summed": training.epoch_loss(model)[1] == "total",
-        **training_context(model, ", resident=np.inf", classes_from_one(model, draft.labels)),
+        **training_context(model, in_place=False, from_one=classes_from_one(model, draft.labels)),
         **_differences(model, network, distribute, samples=graph.samples),
     }
     modules = regime_modules(model.train) | MODULES.get(distribute, set())

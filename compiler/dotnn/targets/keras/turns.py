@@ -91,7 +91,7 @@ class _Part:
 
     def written(self, template: str) -> str:
         """Return what a template says of this section, under its own names."""
-        return common.fitted(render(TEMPLATES, template, self.context))
+        return render(TEMPLATES, template, self.context).strip("\n")
 
 
 class _Script:
@@ -180,7 +180,7 @@ class _Script:
             "state": bool(state),
             "samples": self.graph.samples,
             "weights": "{**PARAMS, **STATE}" if state else "PARAMS",
-            **training_context(declared, ", resident=np.inf", classes_from_one(declared, self.draft.labels)),
+            **training_context(declared, in_place=False, from_one=classes_from_one(declared, self.draft.labels)),
             "workers": False,
             "framework_errors": True,
             "more_made_of": ', "precision": options.precision',

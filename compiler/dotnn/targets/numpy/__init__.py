@@ -108,6 +108,7 @@ FAST = Style(
     {"placement": _placement, "schedule": _schedule},
     _check_memory,
     scaled=True,
+    in_place=True,
 )
 
 NUMPY = Target(

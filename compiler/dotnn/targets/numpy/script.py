@@ -58,7 +58,7 @@ def script(draft: Draft) -> str:
         "draws": graph.draws,
         "samples": graph.samples,
         "thread_lines": thread_lines(model),
-        **training_context(model, from_one=classes_from_one(model, draft.labels)),
+        **training_context(model, in_place=True, from_one=classes_from_one(model, draft.labels)),
         **_own(model, graph),
     }
     alone = draft.options.get("helpers") != "import"

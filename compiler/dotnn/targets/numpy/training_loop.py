@@ -8,7 +8,7 @@ from dotnn.codegen.lines import headed, indented, literal, wrapped
 from dotnn.codegen.loop_words import Words
 from dotnn.codegen.parts import shown
 from dotnn.codegen.printer import print_module, printed
-from dotnn.codegen.regime import TRAIN_ARGUMENTS, constraint_places, constraints
+from dotnn.codegen.regime import IN_PLACE_ARGUMENTS, constraint_places, constraints
 from dotnn.codegen.sections import Section
 from dotnn.codegen.training import evaluated_parts
 from dotnn.codegen.wrap import INDENT
@@ -39,7 +39,7 @@ def context(model: Model, graph: Graph) -> dict[str, object]:
         "rate": section.rate,
         "clip": _clip(train),
         "constraints": _constraints(model),
-        "train_head": wrapped("def train(", TRAIN_ARGUMENTS, "):"),
+        "train_head": wrapped("def train(", IN_PLACE_ARGUMENTS, "):"),
         "start": indented(_before(model, loop), 4),
         "first": indented(_first_gradient(model), 4),
         "head": f"{HEAD}:",

@@ -20,7 +20,7 @@ from dotnn.codegen.hygiene import names_of
 from dotnn.codegen.lines import indented, literal, wrapped
 from dotnn.codegen.loop_words import Words
 from dotnn.codegen.printer import print_module, printed
-from dotnn.codegen.regime import TRAIN_ARGUMENTS, modules
+from dotnn.codegen.regime import IN_PLACE_ARGUMENTS, modules
 from dotnn.codegen.render import Parts, assembled, render
 from dotnn.codegen.sections import Section, sections_of
 from dotnn.codegen.shared import result_files, training_context, value_names
@@ -93,7 +93,7 @@ class _Part:
 
     def written(self, template: str) -> str:
         """Return what a template says of this section, under its own names."""
-        return common.fitted(render(TEMPLATES, template, self.context))
+        return render(TEMPLATES, template, self.context).strip("\n")
 
     @property
     def names(self) -> Names:
@@ -172,13 +172,13 @@ class _Script:
             "weights": "{**PARAMS, **STATE}" if state else "PARAMS",
             "regime": {
                 "checkpoint": model.train.checkpoint,
-                "train_head": wrapped("def train(", TRAIN_ARGUMENTS, "):"),
+                "train_head": wrapped("def train(", IN_PLACE_ARGUMENTS, "):"),
                 "resampled": False,
             },
             "samples": any(part.graph.samples for part in self.parts),
             "draws": any(part.graph.draws for part in self.parts),
             "thread_lines": thread_lines(model),
-            **training_context(model, from_one=classes_from_one(model, self.draft.labels)),
+            **training_context(model, in_place=True, from_one=classes_from_one(model, self.draft.labels)),
             "early": None,
             "predict_dtype": "dtype",
             "predict_setup": [

@@ -22,11 +22,16 @@ from ..tracing.displace import Recording
 from ..tracing.notes import Note, Noting
 from ..tracing.rows import EDGE
 from ..tracing.traced import TracedScript, load_script
-from .faults import blames_at
-from .localise import blame_at, localise
+from .fault import Fault
+from .faults import blame_of, blames_at
+from .localise import blame_at, faults_in
 from .patterns import impossible
 from .scaling import UNSCALED
 from .steps import blame_for_forward
+
+FILLINGS = ("np.sin({numbers})", "np.cos({numbers})", "{array}")
+"""What is written into an array in place of what a line would write, of 0, 1, 2, …, or what is there: no mask, no row
+of all is the same."""
 
 
 def blames_for_unsound(
@@ -45,22 +50,40 @@ def blames_for_unsound(
 
 
 def _others_in_step(script: TracedScript, point: Point, blame: Blame) -> list[Blame]:
-    """Return what else is wrong in a fast step that stops in a line: without it the rest is judged as ever."""
+    """Return what else is wrong in a fast step that stops in a line, whatever that line would write.
+
+    Some numbers are written in its place, then others: what is wrong with all by the same values is so for itself.
+    """
     structure = script.structure
     statements = walk_statements(structure.step.body) if structure.step is not None else ()
     stopped = next((n for n in statements if n.lineno <= blame.line <= (n.end_lineno or 0) and last_argument(n)), None)
     if stopped is None:
         return []
-    lines, count = [*structure.lines], (stopped.end_lineno or stopped.lineno) - stopped.lineno
-    lines[stopped.lineno - 1 : stopped.end_lineno] = [" " * stopped.col_offset + "pass", *[""] * count]
     try:
-        rest = load_script("\n".join(lines) + "\n", script.filename)
-        found = localise(Evaluation(rest, point, Cost()))
+        once, *again = (faults_in(Evaluation(_filling(script, stopped, f), point, Cost())) for f in FILLINGS)
     except (Exception, SystemExit):  # it stops elsewhere, too
         return []
+    others = (f for f in once if f.line != blame.line)
+    same = (f for f in others if all(any(_same(f, other) for other in found) for found in again))
+    return [blame_of(script, point, fault, at_ties=False) for fault in same]
+
+
+def _same(one: Fault, other: Fault) -> bool:
+    """Whether two faults are of one line, with the same wrong value."""
+    a, b = one.wrong.value, other.wrong.value
+    if (one.line, one.event.name) != (other.line, other.event.name) or a is None or b is None:
+        return False
+    return np.array_equal(a, b)
+
+
+def _filling(script: TracedScript, stopped: ast.stmt, filling: str) -> TracedScript:
+    """Return a script that writes numbers where a statement stops."""
     array = last_argument(stopped)
-    names = {array, structure.views.get(array, array), *structure.result_arrays.get(array, ())}
-    return [b for b in found if b.name not in names and b.line != blame.line]
+    lines, count = [*script.structure.lines], (stopped.end_lineno or stopped.lineno) - stopped.lineno
+    found = filling.format(array=array, numbers=f"np.arange({array}.size)")
+    text = f"{' ' * stopped.col_offset}np.copyto({array}, ({found}).reshape({array}.shape))"
+    lines[stopped.lineno - 1 : stopped.end_lineno] = [text, *[""] * count]
+    return load_script("\n".join(lines) + "\n", script.filename)
 
 
 def _blame_for_unsound(script: TracedScript, point: Point, found: Soundness) -> Blame | None:

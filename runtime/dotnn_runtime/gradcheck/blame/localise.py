@@ -34,7 +34,12 @@ Settled = str | tuple[str, tuple[Key, ...]]
 
 
 def localise(evaluation: Evaluation) -> list[Blame]:
-    """Return the wrong rules of a pass in their order; none if all are right or `forward` cannot be followed.
+    """Return the blames for the wrong rules of a pass in their order, none if all are right."""
+    return [blame_of(evaluation.script, evaluation.point, f, bool(evaluation.shifts)) for f in faults_in(evaluation)]
+
+
+def faults_in(evaluation: Evaluation) -> list[Fault]:
+    """Return what is wrong in a pass in its order; nothing if all is right or `forward` cannot be followed.
 
     For each the right array is handed in, and the search goes on.
     """
@@ -42,13 +47,13 @@ def localise(evaluation: Evaluation) -> list[Blame]:
         run = Follower(evaluation.script).follow(evaluation.point, shifts=evaluation.shifts)
     except (Exception, SystemExit):  # a script may do anything; the checks have found what is wrong already
         return []
-    found = (_blames(evaluation, run, Truths(run.nodes, close)) for close in (CLOSE, CLOSER) if run.nodes)
+    found = (_faults(evaluation, run, Truths(run.nodes, close)) for close in (CLOSE, CLOSER) if run.nodes)
     return next(filter(None, found), [])
 
 
-def _blames(evaluation: Evaluation, run: Run, truths: Truths) -> list[Blame]:
-    """Return a blame for every line that is wrong by more than rounding."""
-    blames: dict[tuple[int, str], Blame] = {}
+def _faults(evaluation: Evaluation, run: Run, truths: Truths) -> list[Fault]:
+    """Return one fault for every line that is wrong by more than rounding."""
+    found: dict[tuple[int, str], Fault] = {}
     given: dict[Written, Array] = {}
     settled: set[Settled] = set()
     for _ in range(MOST_FAULTS):
@@ -57,12 +62,11 @@ def _blames(evaluation: Evaluation, run: Run, truths: Truths) -> list[Blame]:
         if step is None:
             break
         for fault in search.faults(step):
-            blame = blame_of(evaluation.script, evaluation.point, fault, bool(evaluation.shifts))
-            blames.setdefault((fault.line, "" if fault.line else blame.name), blame)  # what no line writes has its name
+            found.setdefault((fault.line, "" if fault.line else fault.event.name), fault)  # no line: it has its name
         shares = search.right_shares(step)
         given |= shares or search.right(step)
         settled |= {name for name, _, _ in shares} or {(step.row.name, step.row.keys)}
-    return list(blames.values())
+    return list(found.values())
 
 
 @dataclass(frozen=True)

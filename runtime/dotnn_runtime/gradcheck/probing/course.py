@@ -11,8 +11,9 @@ from types import ModuleType
 import numpy as np
 
 from ..reading.script import Script
+from ..reading.types import Point
 from ..tracing.recording import Arrays, Training, record
-from .draws import Kinds, as_classes, generic_batch_size, generic_data, generic_parameter
+from .draws import Kinds, as_classes, calmed, generic_batch_size, generic_data, generic_parameter
 from .evaluation import sizes_of
 
 EPOCHS = 2
@@ -44,7 +45,9 @@ class Course:
 
         initial = plain.init_params(seed, dtype=np.float64)
         params = {name: generic_parameter(value, rng) for name, value in initial.items()}
-        _, cache = plain.forward(params, examples(2), training=True, rng=np.random.default_rng(seed))
+        few = examples(2)
+        params = calmed(script, Point(params, few, seed))[0].params
+        _, cache = plain.forward(params, few, training=True, rng=np.random.default_rng(seed))
         taken = [*script.params.values(), *(np.shape(value)[1:] for value in cache.values()), *sizes_of(plain), (5,)]
         small = generic_batch_size(taken, least=6)
         large = generic_batch_size([*taken, (small,)], least=small + 1)

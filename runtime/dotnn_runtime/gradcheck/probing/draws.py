@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 import numpy as np
 
+from ..reading.script import Script
 from ..reading.types import Array, Point
 
+HUGE = float(np.finfo(float).max) ** 0.25
+"""Beyond this, products of numbers overflow in one order of the factors and not in another."""
+HALVINGS = 12
 KNOWN = "real, int, class, unit, sign, weight, distribution"
 Kinds = Mapping[str, tuple[str, tuple[int, ...]]]
 
@@ -38,6 +43,30 @@ def generic_point(
     batch = {name: generic_data(kind, (batch_size, *shape), rng) for name, (kind, shape) in inputs.items()}
     batch |= {name: generic_data(kind, (batch_size, *shape), rng) for name, (kind, shape) in targets.items()}
     return Point(params, batch, int(rng.integers(2**31)), training)
+
+
+def calmed(script: Script, point: Point) -> tuple[Point, int]:
+    """Return a point whose loss is not beyond `HUGE`, and how often its parameters were halved for that.
+
+    Powers of powers leave the range of floats where weights are not small. It is the same point where that does not
+    help: then the script is at fault.
+    """
+    for count in range(HALVINGS):
+        params = {name: w / 2**count if name in script.params else w for name, w in point.params.items()}
+        moved = replace(point, params=params)
+        try:
+            if _loss(script, moved) < HUGE:
+                return moved, count
+        except (Exception, SystemExit):
+            break
+    return point, 0
+
+
+def _loss(script: Script, point: Point) -> float:
+    rng = np.random.default_rng(point.rng_seed)
+    params, batch = ({name: a.copy() for name, a in arrays.items()} for arrays in (point.params, point.batch))
+    _, cache = script.plain.forward(params, batch, training=point.training, rng=rng)
+    return abs(float(script.plain.total_loss(params, batch, cache)))
 
 
 def generic_parameter(value: Array, rng: np.random.Generator) -> Array:

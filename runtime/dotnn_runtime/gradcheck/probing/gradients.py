@@ -10,10 +10,10 @@ from functools import cached_property
 import numpy as np
 
 from ..reading.types import Array, Cost, Key, Point, Unusable
-from ..report.results import Crossing, Report, Verdict
+from ..report.results import CheckResult, Crossing, Report, Verdict
 from ..tracing.rows import Row
 from ..tracing.traced import TracedScript
-from .draws import as_classes, generic_batch_size, generic_point
+from .draws import as_classes, calmed, generic_batch_size, generic_point
 from .elements import probe_elements
 from .evaluation import Evaluation, sizes_of
 from .numerically import check_taylor, probe_numerically
@@ -64,7 +64,7 @@ class Probing:
     def _drawn(self, draw: int, batch_size: int) -> Point:
         plain = self.script.plain
         initial = plain.init_params(self.seed + draw, dtype=np.float64)
-        return generic_point(
+        drawn = generic_point(
             initial,
             plain.INPUTS,
             plain.TARGETS,
@@ -73,6 +73,13 @@ class Probing:
             training=self.training,
             trained=self.script.params if draw >= NEAR and draw % 2 else (),
         )
+        point, halvings = calmed(self.script, drawn)
+        divided = f"they are divided by {2**halvings}"
+        note = f"The loss overflows at weights as large as those that training starts from: {divided}."
+        if halvings and note not in self.report.notes:
+            self.report.notes.append(note)
+        self.cost.forwards += 1 + halvings
+        return point
 
     @cached_property
     def evaluation(self) -> Evaluation:
@@ -135,15 +142,18 @@ class Probing:
         for name in self.verdicts.names(Verdict.INCONCLUSIVE):
             self.verdicts.settle_zero(name, zeros[name])
 
-    @cached_property
-    def another_size(self) -> Point:
-        """A batch of another size, where targets in [0, 1] are 0 or 1: classes may have lines of their own."""
-        plain, first = self.script.plain, self.point(0)
-        size = len(next(iter(first.batch.values()), (0,)))
-        taken = [*self.script.params.values(), *sizes_of(plain), (size,)]
-        taken += [value.shape for values in self._values.values() for value in values]
-        point = self._drawn(0, generic_batch_size(taken, least=size + 1))
+    def another_size(self, draw: int = 0) -> Point:
+        """Draw a batch of another size, where targets in [0, 1] are 0 or 1: classes may have lines of their own."""
+        plain = self.script.plain
+        point = self._drawn(draw, self._another_size)
         return replace(point, batch=as_classes(point.batch, {**plain.INPUTS, **plain.TARGETS}))
+
+    @cached_property
+    def _another_size(self) -> int:
+        size = len(next(iter(self.point(0).batch.values()), (0,)))
+        taken = [*self.script.params.values(), *sizes_of(self.script.plain), (size,)]
+        taken += [value.shape for values in self._values.values() for value in values]
+        return generic_batch_size(taken, least=size + 1)
 
     @cached_property
     def _values(self) -> Mapping[str, Sequence[Array]]:
@@ -155,32 +165,41 @@ class Probing:
 
     def elsewhere(self) -> Iterator[Point]:
         """Yield points at which lines may be wrong that are right at the first: of another size, on other sides."""
-        yield self.another_size
+        yield self.another_size()
         yield from self.sides.shown_at(map(self.point, OTHER_SIDES))
 
     def _probe_another_size(self, rows: list[Row]) -> None:
-        """V2 on a batch of another size."""
-        point = self.another_size
-        try:
-            evaluation = Evaluation(self.script, point, self.cost)
-        except (Exception, SystemExit):
-            self.stops_at = point
-            return
-        self.sides.see(evaluation.tape)
-        examples = len(next(iter(point.batch.values()), ()))
-        self._probe_elsewhere(evaluation, rows, 4, f"{examples} examples")
+        """V2 on a batch of another size, at the first of several points that tells something."""
+        for draw in range(NEAR):
+            point = self.another_size(draw)
+            try:
+                evaluation = Evaluation(self.script, point, self.cost)
+            except (Exception, SystemExit):
+                self.stops_at = point
+                return
+            self.sides.see(evaluation.tape)
+            result = self._elsewhere(evaluation, rows, 4, f"{self._another_size} examples")
+            if result is None or result.verdict is not Verdict.SKIPPED:
+                break
+        self._add(result)
 
     def _probe_other_sides(self, rows: list[Row]) -> None:
         """V2 where a branch takes a side that it has taken at no point so far."""
         self.sides.see(self.evaluation.tape)
         for point in self.sides.shown_at(map(self.point, OTHER_SIDES)):
             if self.verdicts.failed_at is None:
-                self._probe_elsewhere(Evaluation(self.script, point, self.cost), rows, 5, "other sides of branches")
+                evaluation = Evaluation(self.script, point, self.cost)
+                self._add(self._elsewhere(evaluation, rows, 5, "other sides of branches"))
 
-    def _probe_elsewhere(self, evaluation: Evaluation, rows: list[Row], number: int, where: str) -> None:
-        if evaluation.finite:
-            names, rng = {row.name for row in rows}, np.random.default_rng([self.seed, number])
-            probe_elsewhere(self.verdicts, evaluation, names, rng, where)
+    def _elsewhere(self, evaluation: Evaluation, rows: list[Row], number: int, where: str) -> CheckResult | None:
+        if not evaluation.finite:
+            return None
+        names, rng = {row.name for row in rows}, np.random.default_rng([self.seed, number])
+        return probe_elsewhere(self.verdicts, evaluation, names, rng, where)
+
+    def _add(self, result: CheckResult | None) -> None:
+        if result is not None:
+            self.report.checks.append(result)
 
     def _crossings(self, counts: Mapping[int, int]) -> list[Crossing]:
         return [Crossing(n, self.script.structure.place(n).text, c) for n, c in sorted(counts.items()) if c]

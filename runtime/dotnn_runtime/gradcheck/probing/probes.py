@@ -33,6 +33,7 @@ GROUPS = 64
 ZERO_POINTS = 3
 """At so many points a gradient must be zero to be taken for zero."""
 SILENT = "nothing but rounding at any point"
+NO_SLOPE = "the loss has no finite slope"
 
 
 class Outcome(Enum):
@@ -47,22 +48,26 @@ class Outcome(Enum):
 class Probe:
     """The result of one probe: the relative error and the absolute one.
 
-    `zero` says that claim and truth are both zero but for rounding.
+    `zero` says that claim and truth are both zero but for rounding, `reason` why a silent one is silent.
     """
 
     outcome: Outcome
     error: float
     zero: bool = False
     distance: float = 0.0
+    reason: str = SILENT
 
 
 def judge(row: Row, direction: Direction, true: float, scale: float, tolerance: float) -> Probe:
     """Compare the claims of a row along `direction` with the true slope; errors are relative to the tensor's norm.
 
     Agreement is certified by the relative error alone; `scale`, the largest gradient of the network, only serves to
-    tell rounding from an error.
+    tell rounding from an error. Where the truth is not finite it decides nothing: a branch that rounding decides held
+    the numerator and the denominator of a quotient at zero, say.
     """
     claimed = row.norm
+    if math.isfinite(claimed) and not math.isfinite(true):
+        return Probe(Outcome.SILENT, 0.0, reason=NO_SLOPE)
     if max(claimed, abs(true)) == 0.0:
         return Probe(Outcome.SILENT, 0.0, zero=True)
     size = max(claimed, abs(true))
@@ -161,6 +166,8 @@ def joint_probe(
     if joint is None:
         return None
     true = oracle.derivative(evaluate, joint.direction)
+    if math.isfinite(joint.slope) and not math.isfinite(true):
+        return Probe(Outcome.SILENT, 0.0, reason=NO_SLOPE)
     rounding = sum(joint.weights[name] * off for name, off in (noise or {}).items() if name in joint.weights)
     error = abs(joint.slope - true) / max(joint.size, abs(true))
     right = error <= oracle.tolerance or abs(joint.slope - true) <= rounding

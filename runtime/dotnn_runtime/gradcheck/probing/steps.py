@@ -16,14 +16,13 @@ import numpy as np
 from ..reading.script import Script
 from ..reading.types import Array, norm
 from ..tracing.recording import Arrays, Step, Training
+from .draws import HUGE
 from .rounding import LIKE_ROUNDING, Arithmetic
 
 CLOSE = 1e-9
 """Two computations of the same step in float64 differ by no more than this of a tensor's norm …"""
 NOTHING = 1e-12
 """… or of the largest gradient: what is smaller is what larger terms leave behind."""
-HUGE = float(np.finfo(float).max) ** 0.25
-"""A loss beyond this says that a training diverges."""
 ROUNDINGS = 4
 """How often it is tried what rounding does."""
 UNMOVED = 1e-5

@@ -9,7 +9,7 @@ import numpy as np
 from ..report.results import CheckResult, Verdict
 from ..tracing.rows import Row
 from .evaluation import Evaluation
-from .probes import ROUNDING, Outcome, Probe, joint_probe
+from .probes import NO_SLOPE, ROUNDING, Outcome, Probe, joint_probe
 from .verdicts import Verdicts
 
 FLOOR = 1e-6
@@ -33,6 +33,9 @@ def probe_together(verdicts: Verdicts, evaluation: Evaluation, rows: Sequence[Ro
             found = probes(evaluation.rounding)
     if not found:
         return
+    if all(probe.outcome is Outcome.SILENT for probe in found):
+        verdicts.add("V2", "all parameters at once", Verdict.SKIPPED, NO_SLOPE)
+        return
     worst = max(probe.error for probe in found)
     verdict = Verdict.FAIL if _wrong(found) else Verdict.PASS
     rounded = verdict is Verdict.PASS and worst > oracle.tolerance
@@ -46,20 +49,22 @@ def _wrong(probes: Sequence[Probe]) -> bool:
 
 def probe_elsewhere(
     verdicts: Verdicts, evaluation: Evaluation, names: set[str], rng: np.random.Generator, where: str
-) -> None:
+) -> CheckResult | None:
     """Probe the parameters of these names at another point; `where` says what is different there.
 
-    A size that is written into a line is right at one size alone, a branch may be wrong on one side alone.
+    A size that is written into a line is right at one size alone, a branch may be wrong on one side alone. The result
+    is None where they cannot be probed together.
     """
-    rows = [row for row in evaluation.rows if row.name in names]
+    rows, title = [row for row in evaluation.rows if row.name in names], f"all parameters at once, {where}"
     joint = joint_probe(rows, evaluation.evaluate, verdicts.oracle, rng, FLOOR)
     if joint is None:
-        return
+        return None
+    if joint.outcome is Outcome.SILENT:
+        return CheckResult("V2", title, Verdict.SKIPPED, NO_SLOPE)
     wrong = _settle_wrong(verdicts, evaluation, rows, rng) if joint.outcome is Outcome.WRONG else ()
     detail = f"wrong: {', '.join(wrong)}" if wrong else ""
     verdict = Verdict.FAIL if wrong else Verdict.PASS
-    title = f"all parameters at once, {where}"
-    verdicts.report.checks.append(CheckResult("V2", title, verdict, detail, joint.error, wrong))
+    return CheckResult("V2", title, verdict, detail, joint.error, wrong)
 
 
 def _settle_wrong(

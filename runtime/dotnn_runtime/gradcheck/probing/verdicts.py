@@ -9,7 +9,7 @@ from ..report.results import CheckResult, Report, TensorResult, Verdict
 from ..tracing.rows import Row
 from ..tracing.traced import TracedScript
 from .evaluation import Evaluation
-from .probes import COMPLEX_STEP, SILENT, ZERO_POINTS, Oracle, Outcome, Probe
+from .probes import COMPLEX_STEP, ZERO_POINTS, Oracle, Outcome, Probe
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Verdicts:
         elif declared_zero:
             result.verdict, result.rel_err = Verdict.ZERO_STRUCTURAL, None
         else:
-            result.verdict, result.reason, result.rel_err = Verdict.INCONCLUSIVE, SILENT, None
+            result.verdict, result.reason, result.rel_err = Verdict.INCONCLUSIVE, probe.reason, None
 
     def fail(self, result: TensorResult, evaluation: Evaluation) -> None:
         """Note that a tensor is wrong at a point."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dotnn.codegen import training as common
-from dotnn.codegen.lines import literal
+from dotnn.codegen.lines import literal, on_the_page
 from dotnn.codegen.wrap import dict_lines
 from dotnn.model.model import Model, Parameter
 from dotnn.targets.numpy.explain.prose import prose
@@ -76,7 +76,7 @@ def _tables(model: Model, entries: Sequence[Entry]) -> list[str]:
         if run:
             lines += ["    params = {}"] if not lines else []
             names = ", ".join(f'"{name}"' for name in run)
-            lines.append(f"    for n in ({names}):")
+            lines += on_the_page(f"    for n in ({names}):", 0)
             lines += _copy(some)
         else:
             lines += _table([(literal(key), text) for key, text in some], "|=" if lines else "=", 4)

@@ -35,10 +35,10 @@ from dotnn.targets.numpy.explain.training import TrainingWriter
 from dotnn.targets.numpy.explain.turns_said import (
     CHECK,
     EVALUATE,
-    LOSS_AND_GRADS,
-    OF_SECTIONS,
-    TRAINING_PASS,
     checked,
+    loss_and_grads,
+    of_sections,
+    training_pass,
 )
 from dotnn.targets.numpy.settings import explained_parts
 
@@ -128,16 +128,16 @@ class _Script:
         yield from part.functions
         hands = part.section.model.hands
         more = f", and to {' and '.join(h.of for h in hands)}" if hands else ""
-        yield tree.Prose(common.fitted(LOSS_AND_GRADS.format(name=part.section.name, more=more)))
+        yield loss_and_grads(part.section.name, more)
         if part.renews:
-            yield tree.Prose(common.fitted(TRAINING_PASS.format(name=part.section.name)))
+            yield training_pass(part.section.name)
 
     def _dispatch(self) -> Iterator[tree.Item]:
         functions = ("forward", "total_loss", "backward")
         made = {s.name: f"({', '.join(map(s.names.own, functions))})" for s in self.sections}
         first = literal(self.parts[0].section.name)
         yield tree.Prose("\n".join(wrapped(f"SECTIONS = {table(made)}")))
-        yield tree.Prose(common.fitted(OF_SECTIONS.format(first=first)))
+        yield from of_sections(first)
 
     def _defined(self) -> list[str]:
         return [*dict.fromkeys(text for p in self.parts for text in defined(p.section.model, p.graph))]

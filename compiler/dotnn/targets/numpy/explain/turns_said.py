@@ -12,43 +12,61 @@ from dotnn.codegen.sections import Section
 from dotnn.model.model import Model
 from dotnn.targets.numpy.explain.command_line import drawn
 
-LOSS_AND_GRADS = '''
-def loss_and_grads_{name}(params, batch, *, training=True, rng=None, d_loss=1.0):
-    """Return the loss of {name} and its gradient with respect to what {name} updates{more}."""
-    outputs, cache = forward_{name}(params, batch, training=training, rng=rng)
-    return total_loss_{name}(params, batch, cache), backward_{name}(params, batch, cache, d_loss)
-'''
-TRAINING_PASS = '''
-def training_pass_{name}(params, batch, rng=None):
-    """Return the loss of {name} and its gradient, and renew the state in `params`."""
-    outputs, cache = forward_{name}(params, batch, training=True, rng=rng)
-    loss, grads = total_loss_{name}(params, batch, cache), backward_{name}(params, batch, cache)
-    renew_state_{name}(params, cache)
-    return loss, grads
-'''
-OF_SECTIONS = '''
-def forward(params, batch, *, training=False, rng=None, section={first}):
-    """Return the outputs, and values that the backward pass of a section needs."""
-    return SECTIONS[section][0](params, batch, training=training, rng=rng)
-
-
-def total_loss(params, batch, cache, section={first}):
-    """Return the number that a section makes small."""
-    return SECTIONS[section][1](params, batch, cache)
-
-
-def backward(params, batch, cache, d_loss=1.0, section={first}):
-    """Return the gradient of the loss of a section."""
-    return SECTIONS[section][2](params, batch, cache, d_loss)
-
-
-def loss_and_grads(params, batch, *, training=True, rng=None, d_loss=1.0, section={first}):
-    """Return the loss of a section and its gradient with respect to what it updates."""
-    outputs, cache = forward(params, batch, training=training, rng=rng, section=section)
-    return total_loss(params, batch, cache, section), backward(params, batch, cache, d_loss, section)
-'''
 CHECK = "Compare every gradient of every section with a complex-step derivative (Squire and Trapp 1998)."
 EVALUATE = "Return the loss and the metrics of every section for prepared examples, in prediction mode."
+
+
+def loss_and_grads(name: str, more: str) -> tree.Function:
+    """Return the function that differentiates the loss of a section; `more` says what it hands on."""
+    doc = f"Return the loss of {name} and its gradient with respect to what {name} updates{more}."
+    loss, backward = f"total_loss_{name}(params, batch, cache)", f"backward_{name}(params, batch, cache, d_loss)"
+    arguments = ("params", "batch", "*", "training=True", "rng=None", "d_loss=1.0")
+    forward = f"forward_{name}(params, batch, training=training, rng=rng)"
+    body = (tree.Assign(("outputs", "cache"), forward), tree.Return(f"{loss}, {backward}"))
+    return tree.Function(f"loss_and_grads_{name}", arguments, doc, "", body)
+
+
+def training_pass(name: str) -> tree.Function:
+    """Return the function that does so in training, and renews the state."""
+    doc = f"Return the loss of {name} and its gradient, and renew the state in `params`."
+    loss, backward = f"total_loss_{name}(params, batch, cache)", f"backward_{name}(params, batch, cache)"
+    body = (
+        tree.Assign(("outputs", "cache"), f"forward_{name}(params, batch, training=True, rng=rng)"),
+        tree.Assign(("loss", "grads"), f"{loss}, {backward}"),
+        tree.Do(f"renew_state_{name}(params, cache)"),
+        tree.Return("loss, grads"),
+    )
+    return tree.Function(f"training_pass_{name}", ("params", "batch", "rng=None"), doc, "", body)
+
+
+def of_sections(first: str) -> Iterator[tree.Function]:
+    """Yield the functions that take the name of a section, by default that of the `first`, a text of Python."""
+    training, d_loss, section = ("training=True", "rng=None"), "d_loss=1.0", f"section={first}"
+    given = ("params", "batch", "cache")
+    yield tree.Function(
+        "forward",
+        ("params", "batch", "*", "training=False", "rng=None", section),
+        "Return the outputs, and values that the backward pass of a section needs.",
+        "",
+        (tree.Return("SECTIONS[section][0](params, batch, training=training, rng=rng)"),),
+    )
+    doc = "Return the number that a section makes small."
+    body = (tree.Return("SECTIONS[section][1](params, batch, cache)"),)
+    yield tree.Function("total_loss", (*given, section), doc, "", body)
+    doc = "Return the gradient of the loss of a section."
+    body = (tree.Return("SECTIONS[section][2](params, batch, cache, d_loss)"),)
+    yield tree.Function("backward", (*given, d_loss, section), doc, "", body)
+    both = "total_loss(params, batch, cache, section), backward(params, batch, cache, d_loss, section)"
+    yield tree.Function(
+        "loss_and_grads",
+        ("params", "batch", "*", *training, d_loss, section),
+        "Return the loss of a section and its gradient with respect to what it updates.",
+        "",
+        (
+            tree.Assign(("outputs", "cache"), "forward(params, batch, training=training, rng=rng, section=section)"),
+            tree.Return(both),
+        ),
+    )
 
 
 def checked(model: Model, sections: Sequence[Section], *, draws: bool) -> Iterator[tree.Stmt]:

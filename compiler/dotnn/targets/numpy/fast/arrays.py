@@ -10,18 +10,18 @@ from dotnn.ir.node import Value
 def new_array(dims: Sequence[int | str], dtype: str = "dtype", start: str = "") -> str:
     """Return the expression of a new array, whose numbers are all `start` where one is given."""
     shape = f"({', '.join(map(str, dims))}{',' if len(dims) == 1 else ''})"
-    return f"np.full({shape}, {start}, {dtype})" if start else f"np.empty({shape}, {dtype})"
+    return f"aligned({', '.join(filter(None, (shape, dtype, start)))})"
 
 
-def planes(dims: Sequence[int | str], dtype: str = "dtype") -> str:
+def planes(dims: Sequence[int | str], dtype: str = "dtype", start: str = "") -> str:
     """Return the expression of a new array of rows, columns, channels and examples that is held in planes."""
     rows, columns, channels, size = dims
-    return f"np.moveaxis(np.empty(({channels}, {rows}, {columns}, {size}), {dtype}), 0, 2)"
+    return f"np.moveaxis({new_array((channels, rows, columns, size), dtype, start)}, 0, 2)"
 
 
-def turned(dims: Sequence[int | str], dtype: str = "dtype") -> str:
+def turned(dims: Sequence[int | str], dtype: str = "dtype", start: str = "") -> str:
     """Return the expression of a new array of features and examples that is held with the examples first."""
-    return f"{new_array(dims[::-1], dtype)}.T"
+    return f"{new_array(dims[::-1], dtype, start)}.T"
 
 
 def like(value: Value) -> tuple[int | str, ...]:

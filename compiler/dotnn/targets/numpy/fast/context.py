@@ -38,7 +38,7 @@ def context(model: Model, graph: Graph, plan: Plan, prediction: Plan) -> dict[st
     """Return the lines of the step, of a prediction and of the update."""
     assert graph.loss is not None
     update = plan_update(model.train)
-    slots = optimizer.slots(model.train)
+    memories = {slot: f"aligned(w.shape, w.dtype, {start})" for slot, start in optimizer.slots(model.train).items()}
     blocked = len(update.passes) > 3 or bool(update.scratch)
     return {
         "examples": [f'"{name}": {expression},' for name, expression in plan.examples.items()],
@@ -53,7 +53,7 @@ def context(model: Model, graph: Graph, plan: Plan, prediction: Plan) -> dict[st
         "prediction": _prediction(graph, prediction),
         "update_functions": _functions(update.functions),
         "blocked": blocked,
-        "state": optimizer.entries(model.train, {slot: optimizer.fresh(start) for slot, start in slots.items()}),
+        "state": optimizer.entries(model.train, memories),
         "averaged": _is_mean(model),
     }
 
@@ -61,7 +61,7 @@ def context(model: Model, graph: Graph, plan: Plan, prediction: Plan) -> dict[st
 def _array_of(name: str, graph: Graph) -> str:
     """Return the expression of an array for the gradient of an input, or for what is handed on."""
     if name in graph.inputs:
-        return f'np.empty((size, *INPUTS["{name}"][1]), dtype)'
+        return f'aligned((size, *INPUTS["{name}"][1]), dtype)'
     return new_array(("size", *graph.grads[name].type.example), "dtype")
 
 

@@ -101,12 +101,11 @@ class FastEmitter(PlanWriter):
         """Return what a value's name is bound to."""
         source = place.of.name if place.of else ""
         dims = ", ".join(map(str, like(value)))
+        new = planes if self.planar(value) else turned if self.by_rows(value) else new_array
         spelled = {
             "rows": lambda: self.piece(place.piece) if place.piece else "",
-            "new": lambda: (planes if self.planar(value) else turned if self.by_rows(value) else new_array)(
-                like(value)
-            ),
-            "zeros": lambda: f"np.zeros(({dims}{',' * (len(like(value)) == 1)}), dtype)",
+            "new": lambda: new(like(value)),
+            "zeros": lambda: new(like(value), start="0"),
             "over": lambda: first.name,
             "same": lambda: source,
             "columns": lambda: f"{source}[{place.start}:{place.stop}]",
@@ -125,7 +124,7 @@ class FastEmitter(PlanWriter):
 
     def _with_ones(self, value: Value) -> str:
         rows = value.type.example[0] + 1
-        name = self.once(f"{value.name}_1", f"np.ones(({rows}, size), dtype)", value.id)
+        name = self.once(f"{value.name}_1", new_array((rows, "size"), start="1"), value.id)
         self._ones[value.id] = self.sized(name, (rows, "size"))
         return name
 

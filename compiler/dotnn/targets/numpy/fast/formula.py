@@ -29,7 +29,8 @@ OPERATORS = {
 }
 MASKS = frozenset(OPERATORS) - frozenset("+-*/%") - {"**"} | {"not"}
 WITH_KEYWORD = ("maximum", "minimum")
-"""NumPy deprecates their third argument by position."""
+"""NumPy deprecates their third argument by position. Of two arrays they take several numbers at a time, and less than
+half as long as of an array and a number."""
 IN_STEPS = ("where", "clip", "relu", "sigmoid", "softplus", "ones_like")
 """Functions that are several calls, or have another name."""
 
@@ -84,6 +85,7 @@ class FormulaWriter:
     word     returns what a function of NumPy's is called
     helpers  functions of ours that are called as they are
     shared   what the array of the result may also be called: the operands whose array it takes over
+    filled   returns the name of an array like the result that is full of a number; without it none is made
     """
 
     names: dict[str, str]
@@ -93,6 +95,7 @@ class FormulaWriter:
     word: Callable[[str], str]
     helpers: Collection[str] = ()
     shared: Collection[str] = ()
+    filled: Callable[[Expr], str] | None = None
     result: str = ""
     depth: dict[str, int] = field(default_factory=lambda: {"dtype": 0, "bool": 0})
     masks: set[str] = field(default_factory=set)
@@ -103,13 +106,13 @@ class FormulaWriter:
         if not (isinstance(expr, Name) and self.names.get(expr.id) == result):
             self.into(expr, result)
 
-    def operand(self, expr: Expr, target: str = "") -> str:
-        """Return the name of what holds an expression: an array, a number, or what is written here.
+    def operand(self, expr: Expr, target: str = "", full: bool = False) -> str:
+        """Return the name of what holds an expression: an array, a number (`full`: an array of it), or what is written.
 
         That is the target, if there is one for such numbers in which it can be computed, else a scratch array.
         """
         if not self.is_array(expr):
-            return self.number(expr)
+            return self.filled(expr) if full and self.filled else self.number(expr)
         if isinstance(expr, Name):
             return self.names[expr.id]
         kind = "bool" if is_mask(expr) else "dtype"
@@ -167,16 +170,16 @@ class FormulaWriter:
 
     def both(self, function: str, left: Expr, right: Expr, target: str) -> None:
         """Write a function of two operands, such as a sum: which of them can be computed in the target decides."""
-        late = self.in_array(right, target)
+        late, full = self.in_array(right, target), function in WITH_KEYWORD
         if self.is_leaf(left):
-            first = self.operand(left)
-            second = self.operand(right, "" if self.in_array(left, target) else target)
+            first = self.operand(left, full=full)
+            second = self.operand(right, "" if self.in_array(left, target) else target, full)
         elif late and not self.is_leaf(right):
             second = self.operand(right)
             first = self.operand(left, target)
         else:
             first = self.operand(left, "" if late else target)
-            second = self.operand(right, "" if first == target else target)
+            second = self.operand(right, "" if first == target else target, full)
         self.call(function, first, second, target)
 
     def function(self, name: str, args: Sequence[Expr], target: str) -> None:
@@ -232,7 +235,7 @@ class FormulaWriter:
         """max(z, 0) + log(1 + exp(-|z|)): NumPy's logaddexp takes the elements one by one, and twice as long."""
         small = self._exp_of_minus_size(z)
         self.call("log1p", small, small)
-        self.call("maximum", z, self.number(Number(0)), target)
+        self.call("maximum", z, self.operand(Number(0), full=True), target)
         self.call("add", target, small, target)
 
     def _exp_of_minus_size(self, z: str) -> str:

@@ -239,9 +239,9 @@ class LoopWriter:
         self.pieces[name] = whole
         return name
 
-    def scratch_like(self, hint: str, value: Value, dtype: str = "dtype") -> str:
+    def scratch_like(self, hint: str, value: Value, dtype: str = "dtype", start: str = "") -> str:
         """Return the name of a scratch array for a value of the step."""
-        return self.e.scratch(hint, *like(value), dtype=dtype)
+        return self.e.scratch(hint, *like(value), dtype=dtype, start=start)
 
     def planar(self, value: Value) -> bool:
         """Whether a value is held in planes, as images are."""

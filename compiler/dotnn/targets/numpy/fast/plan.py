@@ -139,9 +139,10 @@ class PlanWriter:
         """Return the name of a number in the arrays' own precision (a 0-d array: the cheapest operand)."""
         return self.bind(hint, f"np.array({expression}, dtype)")
 
-    def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype") -> str:
+    def scratch(self, hint: str, *dims: int | str, dtype: str = "dtype", start: str = "", by_rows: bool = False) -> str:
         """Return the name of a scratch array; equal ones are shared, for no line needs it after its own op."""
-        expression = (planes if len(dims) == 4 and dims[-1] == "size" else new_array)(dims, dtype)
+        make = turned if by_rows else planes if len(dims) == 4 and dims[-1] == "size" else new_array
+        expression = make(dims, dtype, start)
         return self.sized(self.once(hint, expression, (hint, expression)), dims)
 
     def by_rows(self, value: Value) -> bool:
@@ -152,12 +153,9 @@ class PlanWriter:
         """Return the name of a slope, a formula of a value, "" where it is not there already: outside of loops."""
         return ""
 
-    def scratch_like(self, hint: str, value: Value, dtype: str = "dtype") -> str:
+    def scratch_like(self, hint: str, value: Value, dtype: str = "dtype", start: str = "") -> str:
         """Return the name of a scratch array that lies as a value does."""
-        if not self.by_rows(value):
-            return self.scratch(hint, *like(value), dtype=dtype)
-        expression = turned(like(value), dtype)
-        return self.sized(self.once(hint, expression, (hint, expression)), like(value))
+        return self.scratch(hint, *like(value), dtype=dtype, start=start, by_rows=self.by_rows(value))
 
     def example_array(self, hint: str, expression: str) -> str:
         """Return the rows, batch first, of an array made of the examples once, before training."""

@@ -111,7 +111,10 @@ def _writer(e: Step, node: Node, shape: Value) -> FormulaWriter:
     def scratch(dtype: str, number: int) -> str:
         return e.scratch_like(_scratch(dtype, number), shape, dtype=dtype)
 
-    return FormulaWriter(_names(e, node), e.run, partial(_number, e), scratch, _word)
+    def filled(expr: Expr) -> str:
+        return e.scratch_like(f"all_{_number(e, expr)}", shape, start=spell(expr))
+
+    return FormulaWriter(_names(e, node), e.run, partial(_number, e), scratch, _word, filled=filled)
 
 
 def _common(writer: FormulaWriter, formula: Expr) -> Expr:

@@ -31,18 +31,14 @@ def _scaled_tanh(e: Step, node: Node) -> bool:
 
 def _scale_blocks(e: Step, out: Value, attrs: Attrs) -> None:
     """Multiply and shift the gates that are sigmoids: such as lie side by side are a block."""
-    start = 0
-    for (factor, shift), gates in groupby(zip(attrs["factor"], attrs["shift"], attrs["widths"], strict=True), _scale):
-        stop = start + sum(width for _, _, width in gates)
+    start, gates = 0, zip(attrs["factor"], attrs["shift"], attrs["widths"], strict=True)
+    for (factor, shift), alike in groupby(gates, lambda gate: gate[:2]):
+        stop = start + sum(width for _, _, width in alike)
         if (factor, shift) != (1, 0):
             block = e.features(out, start, stop, "sigmoids")
             e.run(f"multiply({block}, {e.number('half', repr(factor))}, {block})")
             e.run(f"add({block}, {e.number('half', repr(shift))}, {block})")
         start = stop
-
-
-def _scale(gate: tuple[float, float, int]) -> tuple[float, float]:
-    return gate[:2]
 
 
 def _stack_rows(e: Step, node: Node) -> bool:

@@ -304,7 +304,8 @@ def _parts(tree: ast.AST) -> tuple[ast.AST, ...]:
 @cache
 def _makes_empty(expression: ast.expr) -> bool:
     """Whether an expression makes an array of which it writes nothing."""
-    return "np.empty" in (_text(node) for node in ast.walk(expression) if isinstance(node, ast.Attribute))
+    calls = (node for node in ast.walk(expression) if isinstance(node, ast.Call))
+    return any(_is_call(call, "aligned") and len(call.args) == 2 for call in calls)
 
 
 @cache
