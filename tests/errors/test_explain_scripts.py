@@ -68,6 +68,8 @@ MISTAKES = {
     "another input": ["xor.py", "predict", "xor.npz", "misnamed.npz"],
     "arrays as a table": ["iris.py", "predict", "iris.npz", "new.npz"],
     "another table": ["iris.py", "predict", "iris.npz", "one.csv"],
+    "no such data": ["iris.py", "train", "--data", "no.csv"],
+    "no such folder": ["iris.py", "train", "--data", "nowhere/iris.csv"],
     "nothing fitted": ["iris.py", "predict", "xor.npz", "data/iris.csv"],
 }
 
@@ -78,6 +80,11 @@ def test_a_mistake_is_one_line(folder, words):
     assert done.returncode == 2 and not done.stdout
     usage, _, said = done.stderr.partition(f"{words[0]}: error: ")
     assert usage.startswith("usage: ") and said.count("\n") == 1
+
+
+def test_weights_of_another_network_are_refused_by_python_without_assertions_too(folder):
+    done = script(folder, "-O", "xor.py", "predict", "another.npz", "new.npz")
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("error") == 1
 
 
 def test_no_epochs_train_nothing(folder):

@@ -100,7 +100,7 @@ def fast(spec, sets=(), **limit):
     return module
 
 
-@pytest.mark.parametrize("spec", ["digits_batchnorm", "sunspots", "autoencoder", "probe", "iris"])
+@pytest.mark.parametrize("spec", ["digits_batchnorm", "sunspots", "autoencoder", "probe", "iris", "gan"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("raw", [np.float32, np.float64])
 def test_a_fast_script_trains_alike_from_copies_from_rows_and_in_place(spec, dtype, raw):

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -126,6 +128,23 @@ def test_a_training_reads_its_data_once(cells, target, tmp_path, monkeypatch):
     ready = prepare(Compilation.read(str(tmp_path / "s.nn")), asked)
     assert ready.compiled.script == wanted
     assert ready.labels == {"t": ["low", "mid", "up"] if cells == "words" else ["1", "2", "3"]}
+
+
+@pytest.mark.parametrize("form", ["csv", "npz"])
+def test_a_script_to_be_read_whose_classes_are_counted_from_1_refuses_others(form, tmp_path):
+    """Class 0 would be -1, which an array takes for its last."""
+    source = {"csv": 'csv("d.csv", x = [a, b], t = t)', "npz": 'npz("d.npz", x = x, t = t)'}
+    write(tmp_path, CLASSES.replace(source["csv"], source[form]), KIND)
+    np.savez(tmp_path / "d.npz", x=X, t=KIND)
+    (tmp_path / "s.py").write_text(compile_spec(str(tmp_path / "s.nn"), Options("explain")).script)
+    (tmp_path / "zeros").mkdir()
+    write(tmp_path / "zeros", CLASSES, KIND - 1)
+    np.savez(tmp_path / "zeros" / "d.npz", x=X, t=KIND - 1)
+    for file, code in ((f"d.{form}", 0), (f"zeros/d.{form}", 1)):
+        words = [sys.executable, "s.py", "train", "--epochs", "1", "--data", file]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+    assert not done.stdout and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -90,6 +90,25 @@ def test_what_rounding_alone_makes_is_no_fault(seed, tmp_path):
     assert report.verdict.value == "PASS", [c for c in report.checks if c.verdict.value == "FAIL"]
 
 
+SIGN_FROM_THE_CACHE = """model M {
+  input  x: [4, 3]
+  rows = x -> flatten
+  v = rows -> dense(12) -> reshape([4, 3])
+  output y = rnn(x + abs(v), 2, initial = rows -> dense(2, sigmoid), returns = last) -> dense(3)
+  target t: [3]
+}
+train { loss = sse(y, t) }
+"""
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_an_absolute_value_has_no_convention_wherever_its_sign_is_read(seed, tmp_path):
+    """The backward pass reads v out of the cache: `np.sign(cache["v"])`."""
+    (tmp_path / "m.nn").write_text(SIGN_FROM_THE_CACHE, encoding="utf-8")
+    report = check_spec(str(tmp_path / "m.nn"), seed=seed)
+    assert report.verdict is Verdict.PASS, report.reason
+
+
 POWERS_OF_POWERS = """block Cube {
   input x: [3]
   v = x -> dense(6)

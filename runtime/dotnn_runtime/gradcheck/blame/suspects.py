@@ -42,6 +42,8 @@ class _Search:
         self.run_, self.follower = state.run, state.bench.follower
         self.found: dict[int, Site] = {}
         self.entered = {"backward"}
+        self.asked: set[tuple[int, ...]] = set()
+        self.making: dict[tuple[int, str], list[tuple[Site, int]]] = {}
         frame = event.frame
         while frame > 0:
             self.entered.add(self.run_.frames[frame].function)
@@ -101,8 +103,15 @@ class _Search:
     # ----------------------------------------------------------------------- what makes the rest that it reads
 
     def _helpers(self, event: Event) -> Iterator[Site]:
-        """Yield the statements that make what a statement reads besides cotangents: values, masks, slopes."""
+        """Yield the statements that make what a statement reads besides cotangents: values, masks, slopes.
+
+        None where the same was asked for another turn of its loop.
+        """
         unread, seen = [(made_by(event), event.site, event.frame)], set[tuple[int, str]]()
+        asked = (event.site.number, event.frame, *map(id, unread[0][0]))
+        if asked in self.asked:
+            return
+        self.asked.add(asked)
         while unread:
             parts, site, frame = unread.pop(0)
             names = names_in(parts)
@@ -117,11 +126,14 @@ class _Search:
             for name in sorted(names):
                 yield from self._inside(name)
 
-    def _making(self, name: str, frame: int) -> Iterator[tuple[Site, int]]:
-        """Yield the sites that make what has a name in a call, each with the call that it stands in."""
+    def _making(self, name: str, frame: int) -> list[tuple[Site, int]]:
+        """Return the sites that make what has a name in a call, each with the call that it stands in."""
+        if (frame, name) not in self.making:
+            self.making[frame, name] = [] if self._is_known(name, frame) else [*self._openly_making(name, frame)]
+        return self.making[frame, name]
+
+    def _openly_making(self, name: str, frame: int) -> Iterator[tuple[Site, int]]:
         call = self.run_.frames[frame]
-        if self._is_known(name, frame):
-            return
         for site in self.follower.sites:
             makes = site.function == call.function and site.kind != "loop" and name in map(base_name, site.names)
             if makes and self._is_open(site, name, frame):
@@ -138,17 +150,18 @@ class _Search:
 
     def _is_known(self, name: str, frame: int) -> bool:
         """Whether a name stands for a right cotangent before the event: a buffer that is filled by now."""
-        named = [e for e in self._of_frame.get(frame, ()) if base_name(e.name) == name and e.number < self.event.number]
+        named = [e for e in self._named.get((frame, name), ()) if e.number < self.event.number]
         if named and self.state.is_handed_in(named[-1]):
             return True
         last = named[-1] if named and self.event.stopped is None else None
         return last is not None and last.seeded and self._is_right(last) and not only_reads(last.site)
 
     @cached_property
-    def _of_frame(self) -> dict[int, list[Event]]:
-        found: dict[int, list[Event]] = {}
+    def _named(self) -> dict[tuple[int, str], list[Event]]:
+        """The events by call, and by the name that they give something."""
+        found: dict[tuple[int, str], list[Event]] = {}
         for event in self.run_.backward:
-            found.setdefault(event.frame, []).append(event)
+            found.setdefault((event.frame, base_name(event.name)), []).append(event)
         return found
 
     def _before(self, events: list[Event]) -> list[Event] | None:
@@ -175,10 +188,11 @@ class _Search:
 
         Where it does, what it returns is followed back event by event.
         """
-        known = self.follower.script.structure.functions.keys() - self.state.shared - self.entered
+        if function not in self.follower.script.structure.functions.keys() - self.state.shared - self.entered:
+            return
         before = self._before([e for e in self.run_.backward if e.site.function == function])
         if before is None or ("return", True) in {(e.site.kind, e.seeded) for e in before}:
             return
-        for site in self.follower.sites if function in known else ():
+        for site in self.follower.sites:
             if site.function == function and site.kind not in ("argument", "loop"):
                 yield site

@@ -236,7 +236,8 @@ def _signed(structure: Structure) -> set[str]:
 
 
 def _names(node: ast.AST) -> set[str]:
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} - {"np"}
+    """Return the values that are read, under their names or out of the cache."""
+    return reads(node) - {"np"}
 
 
 def _defined(structure: Structure) -> set[str]:

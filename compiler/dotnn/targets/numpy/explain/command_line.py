@@ -195,6 +195,9 @@ class CommandLine:
 
     def _train(self) -> Iterator[tree.Stmt]:
         examples = "load_data(options.data), " if self._reads_file() else ""
+        if examples:
+            there = "options.data is None or os.path.exists(options.data)"
+            yield tree.Do(f'{there} or parser.error(f"there is no {{options.data}}")')
         trained = f"train({examples}epochs=options.epochs, seed=options.seed)"
         yield tree.Assign(("params", "history"), trained)
         yield tree.Do('print(*(f"{key} {value:.6g}" for record in history[-1:] for key, value in record.items()))')

@@ -13,11 +13,13 @@ from dotnn.library.sources.inline import INLINE
 from dotnn.library.sources.windows import SPLIT, plain
 from dotnn.model.model import Data, FileSource, Model
 from dotnn.model.raw import raw_declarations
+from dotnn.running.data_warnings import counted_from_one
 from dotnn.running.told_by_data import classes_from_one, told_by_data
 from dotnn.targets.numpy.explain.parting import PartsWriter
 from dotnn.targets.numpy.explain.reading import (
     AS_KEYS,
     CLASSES,
+    FROM_ZERO,
     GAPS,
     READ_ALL,
     TWO,
@@ -50,7 +52,8 @@ class DataWriter:
     def items(self) -> list[tree.Item]:
         """Return the functions."""
         load, prepare = self._load(), self._prepare()
-        helpers = [*self._readers(), *self._preparing(), *([rows_class(self.model)] if self.by_rows else [])]
+        helpers = [*self._readers(), *([FROM_ZERO] if self._from_one() else []), *self._preparing()]
+        helpers += [rows_class(self.model)] if self.by_rows else []
         return [*(tree.Prose(text.strip("\n")) for text in helpers), load, prepare, *self._augment()]
 
     def _augment(self) -> Iterator[tree.Function]:
@@ -123,6 +126,11 @@ class DataWriter:
             body = self._given()
         return tree.Function("load_data", ("path=None",), doc, "", self._from_zero(tuple(body)))
 
+    def _from_one(self) -> bool:
+        """Whether the classes of a target are counted from 1 in the spec's own files."""
+        of_table = (texts for name, texts in self.texts.items() if self.raw[name][0].startswith("class"))
+        return bool(classes_from_one(self.model, self.labels)) or any(map(counted_from_one, of_table))
+
     def _from_zero(self, body: tuple[tree.Stmt, ...]) -> tuple[tree.Stmt, ...]:
         """Return the statements that read arrays, with those that count their classes from 0 where files do from 1."""
         names = classes_from_one(self.model, self.labels)
@@ -130,8 +138,7 @@ class DataWriter:
             return body
         *before, last = body
         assert isinstance(last, tree.Return)
-        told = "its classes are counted from 1 in the file"
-        shifted = (tree.assign(f'examples["{n}"]', f'examples["{n}"].astype(int) - 1', comment=told) for n in names)
+        shifted = (tree.assign(f'examples["{n}"]', f'from_zero(examples["{n}"])') for n in names)
         return (*before, tree.assign("examples", last.value), *shifted, tree.Return("examples"))
 
     def _given(self) -> Iterator[tree.Stmt]:

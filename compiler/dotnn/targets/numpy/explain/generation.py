@@ -14,7 +14,7 @@ JOINED = {
     "char": '"".join(known[i] for i in found)',
     "word": 're.sub(r" (?=[^\\w\\s(])|(?<=[(’\'-]) ", "", " ".join(known[i] for i in found))',
 }
-SAME_NETWORK = 'assert weights.zip.comment in (b"", f"model {MODEL}".encode()), "the weights of another network"'
+SAME_NETWORK = 'weights.zip.comment.decode() in ("", f"model {MODEL}") or parser.error("weights of another model")'
 """Weights that name a network name this one; those of numpy.savez name none."""
 
 

@@ -118,8 +118,7 @@ def _order(split: Split, own: str) -> str:
 
 def _stratified(split: Split, names: str, shares: Sequence[float], labels: str) -> Iterator[tree.Stmt]:
     """Yield what draws the rows of each part where every one of the classes `labels` has its share in all of them."""
-    yield tree.Note("each part has the proportions of the classes, to within one example")
-    yield tree.assign("labels", labels)
+    yield tree.assign("labels", labels, comment="every part gets its share of each class")
     yield tree.assign("order", f"np.random.default_rng({split.seed}).permutation(len(labels))")
     yield tree.assign("order", 'order[np.argsort(labels[order], kind="stable")]', comment="class by class")
     yield tree.assign("exact", f"np.outer([len(labels), *np.bincount(labels)], {shares})", comment="all, then classes")

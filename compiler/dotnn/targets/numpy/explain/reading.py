@@ -13,6 +13,13 @@ def class_numbers(texts):
     """Return whole numbers as they are, other texts by their place in sorted order."""
     return texts.astype(int) if np.char.isdigit(texts).all() else np.unique(texts, return_inverse=True)[1]
 '''
+FROM_ZERO = '''
+def from_zero(classes):
+    """Return classes, which are counted from 1 in their file, counted from 0."""
+    if (numbers := classes.astype(int)).min() < 1:
+        raise SystemExit(f"error: there is a class {numbers.min()}, but in this file they are to be counted from 1")
+    return numbers - 1
+'''
 WITH_GAPS = '''
 def with_gaps(texts):
     """Return numbers, with NaN where a cell is empty or says that there is none."""
@@ -56,8 +63,8 @@ def column(cells: str, kind: str, shape: Sequence[int], source: FileSource, text
     if kind in TWO and texts:
         return TWO[kind].format(f"class_numbers({cells})")
     if kind.startswith("class"):
-        less = " - 1" if counted_from_one(texts) else ""
-        return f"class_numbers({cells}{'' if shape else '[:, 0]'}){less}"
+        numbers = f"class_numbers({cells}{'' if shape else '[:, 0]'})"
+        return f"from_zero({numbers})" if counted_from_one(texts) else numbers
     if kind in ("text", "date", "key"):
         return f"{cells}[:, 0]" if kind != "key" else f"as_keys({cells}[:, 0])"
     if kind.endswith("?"):
