@@ -1,10 +1,11 @@
-"""Many random specs, for as long as one likes: `make fuzz MINUTES=5 SEED=1`.
+"""Many random specs, for as long as one likes, or until Ctrl-C: `make fuzz MINUTES=5 SEED=1`.
 
 Every spec is a function of its number; the run begins at SEED * 1,000,000. What fails is made smaller and printed, one
 spec of each kind of failure, with the number that makes it again: `make fuzz NUMBER=…`.
 """
 
 import argparse
+import contextlib
 import itertools
 import logging
 import sys
@@ -106,7 +107,8 @@ def main() -> None:
         numbers = [options.number]
     campaign = Campaign(options.check_every, options.tensorflow_every)
     until = begun + 60 * options.minutes
-    campaign.run(_shown(numbers, campaign, begun), show=lambda text: print(text, flush=True), until=until)
+    with contextlib.suppress(KeyboardInterrupt):  # what was tried until then is summed up
+        campaign.run(_shown(numbers, campaign, begun), show=lambda text: print(text, flush=True), until=until)
     minutes = (time.process_time() - cpu) / 60
     print(f"\nseed {options.seed}: {campaign.summary()}\n{minutes:.1f} minutes of CPU")
     sys.exit(1 if campaign.failures else 0)
