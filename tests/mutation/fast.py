@@ -213,7 +213,7 @@ def _stale(source: str, right: Scene) -> Iterator[FaultyStep]:
     """Put every cotangent that has an array of its own into every earlier array of the same shape."""
     arrays: dict[str, str] = {}
     for node in right.maker.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("np.zeros(("):
+        if isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("aligned("):
             name, shape = ast.unparse(node.targets[0]), ast.unparse(node.value)
             for earlier, same in arrays.items():
                 if name.startswith("d_") and shape == same and not earlier.startswith("d_"):
