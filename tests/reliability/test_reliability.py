@@ -46,7 +46,7 @@ def test_every_regime_is_killed():
 
 @needs_fork
 @pytest.mark.parametrize(
-    ("by", "style", "stride"), [("dotnn", "fast", 4), ("dotnn", "explain", 7), ("script", "fast", 2)]
+    ("by", "style", "stride"), [("dotnn", "fast", 7), ("dotnn", "explain", 13), ("script", "fast", 5)]
 )
 def test_a_kill_at_any_write_leaves_a_folder_to_go_on_with(by, style, stride, monkeypatch):
     monkeypatch.setattr("dotnn.running.run_files.loss_svg", lambda *args, **more: "a picture")
