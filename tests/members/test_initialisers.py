@@ -4,8 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from support import STYLES, model_of, module_of
 
+from dotnn.cli import main
 from dotnn.codegen.training import rescaled
 from dotnn.ir.interpret import run
 from dotnn.library.inits import INITS
@@ -102,3 +104,35 @@ def test_orthogonal_is_orthogonal():
         w = module_of(f"{spec} train {{ loss = mse(y, t) }}").init_params(1, np.float64)["y.W"]
         product = w @ w.T if n_in <= n_out else w.T @ w
         np.testing.assert_allclose(product, np.eye(min(n_in, n_out)), atol=1e-12)
+
+
+LARGE = """model M {
+  input  x: [30]
+  target t: [2]
+  output y = x -> dense(300, tanh) -> dense(2)
+}
+data { source = npz("data.npz", x = x, t = t) }
+train { loss = mse(y, t)  epochs = 1  init = file("first.npz") }
+"""
+
+
+@pytest.mark.parametrize("words", [["check"], ["explain", "--example", "1"], ["train"]])
+def test_weights_too_many_for_a_script_are_found_beside_their_spec_from_everywhere(words, tmp_path, monkeypatch):
+    specs, elsewhere = tmp_path / "specs", tmp_path / "elsewhere"
+    specs.mkdir()
+    elsewhere.mkdir()
+    (specs / "m.nn").write_text(LARGE, encoding="utf-8")
+    rng = np.random.default_rng(0)
+    shapes = {"y.dense1.W": (30, 300), "y.dense1.b": 300, "y.dense2.W": (300, 2), "y.dense2.b": 2}
+    np.savez(specs / "first.npz", **{name: rng.standard_normal(shape) for name, shape in shapes.items()})
+    np.savez(specs / "data.npz", x=rng.standard_normal((8, 30)), t=rng.standard_normal((8, 2)))
+    monkeypatch.chdir(elsewhere)
+    command, *options = words
+    done = CliRunner().invoke(main, [command, "../specs/m.nn", *options], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    if command == "train":
+        done = CliRunner().invoke(main, ["doctor", "runs/m"], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        (specs / "first.npz").unlink()
+        done = CliRunner().invoke(main, ["doctor", "runs/m"], catch_exceptions=False)
+        assert done.exit_code == 1 and "first.npz" in done.output and "NN901" not in done.output

@@ -85,7 +85,8 @@ def _of_style(begun: Compilation, average: Bound[Average], style: str, seed: int
 
 def _error(begun: Compilation, average: Bound[Average], style: str, seed: int) -> float:
     """Return how far what is returned is from the average of the weights after each update."""
-    module, rng = run_script(begun.script(PROVEN.name, style), "dotnn_average"), np.random.default_rng([seed, 14])
+    module = run_script(begun.script(PROVEN.name, style), "dotnn_average", begun.model.source.path)
+    rng = np.random.default_rng([seed, 14])
     params = {n: w + 0.1 * rng.standard_normal(w.shape) for n, w in module.init_params(seed, np.float64).items()}
     examples = generic_batch({**module.INPUTS, **module.TARGETS}, rng, COUNT)
     training = record(module, params, dict.fromkeys(("train", "val", "test"), examples), epochs=EPOCHS, size=SIZE)

@@ -59,10 +59,11 @@ def _check_styles(name: str, scripts: Scripts, seed: int, witnesses: dict[str, W
     """Check the first style in full and, where it is right, the others."""
     explain, *others = scripts
     titles = [f"{style.name} style" for style in PROVEN.styles[1:]]
-    beside = {t: witness_of(run_script(other.script, WITNESS)) for t, other in zip(titles, others, strict=True)}
+    path = explain.model.source.path
+    beside = {t: witness_of(run_script(other.script, WITNESS, path)) for t, other in zip(titles, others, strict=True)}
     report = check_script(
         explain.script,
-        f"{name}.py",
+        _beside(path, f"{name}.py"),
         seed=seed,
         samples=explain.model.check.samples or None,
         witnesses={**beside, **witnesses},
@@ -70,14 +71,19 @@ def _check_styles(name: str, scripts: Scripts, seed: int, witnesses: dict[str, W
     )
     for style, other in zip(PROVEN.styles[1:], others, strict=True):
         if report.blame is None:
-            _add_style(report, f"{name}_{style.name}.py", style, explain, other, seed)
+            _add_style(report, _beside(path, f"{name}_{style.name}.py"), style, explain, other, seed)
     return report
+
+
+def _beside(spec: str, name: str) -> str:
+    """Return the path of a script beside its spec: there it looks for weights."""
+    return str(Path(spec).parent / name)
 
 
 def _add_style(report: Report, name: str, style: Style, explain: Compiled, fast: Compiled, seed: int) -> None:
     """Add what another style's own training shows to the report of the first."""
     references = {"the interpreter": SpecStep(fast.model, fast.graph, scaled=style.scaled)}
-    explained = run_script(explain.script, WITNESS)
+    explained = run_script(explain.script, WITNESS, explain.model.source.path)
     results, report.blame = check_style(fast.script, name, seed, f"{style.name} style", references, explained)
     report.checks += results
     if report.verdict is Verdict.FAIL and (report.blame is None or report.blame.functions):

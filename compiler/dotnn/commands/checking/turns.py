@@ -85,7 +85,7 @@ def check_together(begun: Compilation, seed: int) -> list[CheckResult]:
     begun, parts = _without_stops(begun), parts_of(begun)
     checks = [_handed(begun.model, parts, handed, seed) for handed in _all_handed(begun.model)]
     for style in PROVEN.styles:
-        module = run_script(begun.script(PROVEN.name, style.name), "dotnn_turns")
+        module = run_script(begun.script(PROVEN.name, style.name), "dotnn_turns", begun.model.source.path)
         for compare in (alike, in_turn):
             try:
                 checks += compare(module, parts, style.name, seed)

@@ -34,7 +34,8 @@ def compare(begun: Compilation, steps: int, seed: int = 0) -> Trajectory:
 def follow(begun: Compilation, peer: Peer, steps: int, seed: int = 0) -> Trajectory:
     """Take steps of training beside a TensorFlow script that is there already."""
     model = begun.model
-    script, fast = (run_script(begun.script(style=style.name), "dotnn_numpy") for style in PROVEN.styles)
+    path = model.source.path
+    script, fast = (run_script(begun.script(style=style.name), "dotnn_numpy", path) for style in PROVEN.styles)
     found, ours = Trajectory(), Training(model, script, seed)
     for number, differences in enumerate(_steps(ours, FastTraining(fast, ours), peer, steps), 1):
         found.add(number, [Difference(number, *d) for d in differences])

@@ -46,7 +46,7 @@ def worked(found: Explanation, number: int, data: str | None) -> Worked:
     """
     model = found.model
     examples, _ = load_examples(model, data)
-    module = run_script(found.text, "dotnn_explained")
+    module = run_script(found.text, "dotnn_explained", model.source.path)
     with refusals(model), np.errstate(all="ignore"):
         parts = module.prepare(dict(examples), np.float64)[0]
     whole = parts["train"]

@@ -71,7 +71,7 @@ def moved_runs(found: Explanation, example: Worked, name: str, option: str) -> M
     """Return how the script is run with something added to a value: to an input in the batch, else on its way."""
     value = value_of(found, example, name, option)
     if name in found.graph.inputs:
-        script = run_script(found.text, "dotnn_explained")
+        script = run_script(found.text, "dotnn_explained", found.model.source.path)
         return lambda push: (script, {**example.batch, name: example.batch[name] + push})
     place = _place(found, example, value)
     assert place is not None

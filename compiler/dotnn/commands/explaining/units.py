@@ -18,7 +18,8 @@ def drawn_units(begun: Compilation, example: int | None) -> Units:
     """Return the units of a network; with an example, each with its value. Raises `CompileError`."""
     found = explanation(begun, predicting(begun.model).name if begun.model.turns else None)
     if example is None:
-        params = run_script(found.text, "dotnn_drawn").init_params(found.model.train.seed, np.float64)
+        script = run_script(found.text, "dotnn_drawn", found.model.source.path)
+        params = script.init_params(found.model.train.seed, np.float64)
         return units_of(found.model, _matrices(params), {})
     work = worked(found, example, None)
     values = {name: rows[work.row] for name, rows in work.batch.items()}

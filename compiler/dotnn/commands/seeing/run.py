@@ -100,7 +100,9 @@ class Run:
         if self.of_files:
             target = TARGETS.get(str(self.folder.manifest.get("target")))
             own = load_module(self.folder.path / "model.py", target.needs if target else None)
-            params |= {name: w for name, w in own.init_params(seed, np.float64).items() if name in self.of_files}
+            own.__file__ = self.spec_path  # beside it are the weights that are too many for a script
+            with refusals(self.model):
+                params |= {name: w for name, w in own.init_params(seed, np.float64).items() if name in self.of_files}
         if hasattr(self.module, "unit_variance"):
             params = self.module.unit_variance(params, {name: double(a) for name, a in parts["train"].items()})
         return params

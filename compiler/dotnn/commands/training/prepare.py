@@ -121,7 +121,7 @@ def _continues(asked: Request) -> bool:
 
 def _first_weights(begun: Compilation, asked: Request, run: str) -> Arrays:
     """Return what training begins with: the weights of another run, and drawn ones."""
-    module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_tried")
+    module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_tried", begun.model.source.path)
     return weights_from(run, module, seed_of(begun.model, asked), asked.precision)
 
 
@@ -156,7 +156,7 @@ def _plain(value: object) -> object:
 
 def _parts(begun: Compilation, examples: Arrays) -> dict[str, Arrays]:
     """Return the examples, prepared by the strictest script. Raises `CompileError` where it refuses them."""
-    module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_tried")
+    module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_tried", begun.model.source.path)
     with refusals(begun.model), np.errstate(all="ignore"):
         parts: dict[str, Arrays] = module.prepare(dict(examples), np.float32)[0]
     return parts

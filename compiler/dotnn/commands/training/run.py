@@ -116,9 +116,11 @@ def _opened(path: Path, ready: Prepared, asked: Request) -> Saving:
 
 
 def _written(saving: Saving, ready: Prepared, target: Target) -> ModuleType:
-    """Write what is known before the training; return the script that trains."""
+    """Write what is known before the training; return the script that trains: it looks for weights beside the spec."""
     write_inputs(saving.folder, ready.model.source, ready.compiled.script, ready.labels)
-    return load_module(saving.folder.path / "model.py", target.needs)
+    module = load_module(saving.folder.path / "model.py", target.needs)
+    module.__file__ = ready.model.source.path
+    return module
 
 
 def _run(

@@ -29,7 +29,7 @@ def warn_of_the_worst(folder: RunFolder, ready: Prepared, history: History, resu
         return
     if history.stopped_by == INTERRUPTED or not len(history):
         return
-    module = run_script(ready.begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_seen")
+    module = run_script(ready.begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_seen", ready.model.source.path)
     run = Run(folder, ready.begun, module, kept_in(folder, module), list(history), dict(result), known=ready.parts)
     line = worst_line(folder.path.as_posix(), diagnosis(seen_of(run)))
     if line:

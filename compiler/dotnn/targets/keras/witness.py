@@ -48,7 +48,7 @@ class KerasPeer:
     def __init__(self, model: Model, graph: Graph, script: str) -> None:
         self.graph = graph
         self.starts = {start for start in equations_of.slots(model.train).values() if start}
-        self.module = run_script(script, "dotnn_tensorflow", needs=NEEDS)
+        self.module = run_script(script, "dotnn_tensorflow", model.source.path, NEEDS)
         self.draws: Arrays = {}
         self.precision = self.module.keras.config.floatx()
         self.module.tf.config.experimental.enable_tensor_float_32_execution(False)
