@@ -20,7 +20,7 @@ from dotnn_runtime.gradcheck.tracing.traced import load_script
 
 GROUPS = suite.groups()
 ALL = bool(os.environ.get("DOTNN_LONG"))
-OF_A_KIND = 2
+OF_A_KIND = 3
 """How many mistakes of a kind are made here: `gate.py` makes all of them."""
 BESIDE = {
     ("blocks", "d_h = block_max_d_input(d_m, cache['h_z'], m, 2, 3)"):
