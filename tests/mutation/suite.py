@@ -25,6 +25,7 @@ EQUIVALENT = [
     ("tie", r"g_dense >= 0, d_g, d_g \* 0\.7", "elu's kink: no convention is documented, either slope would do"),
     (RULE, r"^elu_derivative: np\.where\(z >= 0", "elu's kink: no convention is documented, either slope would do"),
     ("tie", r"p >= 1e-07", "the edge of a clip: no convention is documented, either slope would do"),
+    ("shifted_step", r"arranged: s_part = s_parts\[:, k - 1\]", "every step of what repeat_vector makes is the same"),
     (
         "doubled_term",
         r"(image|groups): seen = x\[:, i:i \+ i \+ rows|blocks: seen = .*j:j \+ j \+ columns",
