@@ -7,6 +7,7 @@ printer. A line that is nothing else, `{{ line }}`, has been printed.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
@@ -31,18 +32,24 @@ HELPERS = "import HELPERS"
 SHARED = Path(__file__).parent / "templates"
 
 
+@cache
+def _own_text() -> int:
+    """Return a digest of this file, which says what a template is before it is compiled."""
+    return zlib.crc32(Path(__file__).read_bytes())
+
+
 class _Kept(jinja2.BytecodeCache):
     """Templates take 20 times as long to compile as to read."""
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Take up what was kept of this template."""
-        code = kept.read(Path(__file__), bucket.key, bucket.checksum)
+        code = kept.read(Path(__file__), bucket.key, f"{bucket.checksum}{_own_text()}")
         if code is not None:
             bucket.bytecode_from_string(code)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keep the template."""
-        kept.write(Path(__file__), bucket.key, bucket.checksum, bucket.bytecode_to_string())
+        kept.write(Path(__file__), bucket.key, f"{bucket.checksum}{_own_text()}", bucket.bytecode_to_string())
 
 
 class _Statements(Extension):
