@@ -176,17 +176,22 @@ def _broken(head: str, row: Row, tail: str, indent: int, width: int) -> list[str
     if commas or "for" in words:
         return _rows(head, row, commas or _operators(words), tail, indent, width)
     if key and "lambda" not in words:
-        sign = ": " if words[key] == ":" else "="
-        *lines, last = _broken(head, row[:key], sign, indent, width)
-        last = last.lstrip(" ")
-        made = _broken(last, row[key + 1 :], tail, indent, width)
-        made = made if max(map(len, made)) <= width else _in_brackets(last, row[key + 1 :], tail, indent, width)
-        return [*lines, *made]
+        return _entry(head, row, key, tail, indent, width)
     if "lambda" not in words and _operators(words):
         return _rows(head, row, _operators(words), tail, indent, width)
     if len(row) == 1 and words[0][:1] in QUOTES and words[0]:
         return _pieces(head, words[0], tail, indent, width)
     return _opened(head, row, tail, indent, width)
+
+
+def _entry(head: str, row: Row, key: int, tail: str, indent: int, width: int) -> list[str]:
+    """Return an entry, `key: value`, or an argument, `key=value`, whose sign stands at `key`."""
+    sign = ": " if str(row[key]).strip() == ":" else "="
+    *lines, last = _broken(head, row[:key], sign, indent, width)
+    last = last.lstrip(" ")
+    made = _broken(last, row[key + 1 :], tail, indent, width)
+    made = made if max(map(len, made)) <= width else _in_brackets(last, row[key + 1 :], tail, indent, width)
+    return [*lines, *made]
 
 
 def _rows(head: str, row: Row, cuts: Sequence[int], tail: str, indent: int, width: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -119,9 +120,14 @@ def _continues(asked: Request) -> bool:
     return asked.resume and asked.run_dir is not None and (Path(asked.run_dir) / "checkpoint.npz").exists()
 
 
+def _strictest(begun: Compilation) -> ModuleType:
+    """Return the script that refuses most, as one that lies beside its spec."""
+    return run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_tried", begun.model.source.path)
+
+
 def _first_weights(begun: Compilation, asked: Request, run: str) -> Arrays:
     """Return what training begins with: the weights of another run, and drawn ones."""
-    module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_tried", begun.model.source.path)
+    module = _strictest(begun)
     return weights_from(run, module, seed_of(begun.model, asked), asked.precision)
 
 
@@ -156,7 +162,7 @@ def _plain(value: object) -> object:
 
 def _parts(begun: Compilation, examples: Arrays) -> dict[str, Arrays]:
     """Return the examples, prepared by the strictest script. Raises `CompileError` where it refuses them."""
-    module = run_script(begun.script(PROVEN.name, PROVEN.styles[-1].name), "dotnn_tried", begun.model.source.path)
+    module = _strictest(begun)
     with refusals(begun.model), np.errstate(all="ignore"):
         parts: dict[str, Arrays] = module.prepare(dict(examples), np.float32)[0]
     return parts

@@ -120,7 +120,8 @@ class Noting(Values):
 def _is_empty(node: ast.stmt) -> bool:
     """Whether a statement makes a new array, which holds nothing so far."""
     made = node.value if isinstance(node, ast.Assign) else None
-    return isinstance(made, ast.Call) and ast.unparse(made.func) in ("np.empty", "np.zeros", "aligned")
+    called = getattr(made.func, "attr", getattr(made.func, "id", "")) if isinstance(made, ast.Call) else ""
+    return called in ("empty", "zeros", "aligned")
 
 
 def fitted(array: Array, shape: tuple[int, ...], batch_last: bool = False) -> Array | None:
